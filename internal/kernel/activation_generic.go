@@ -1,0 +1,24 @@
+package kernel
+
+// SiLU writes x/(1+e^-x) to y, elementwise.
+// Source: Elfwing et al. 2018, arXiv:1702.03118.
+func SiLU(y, x []float32) {
+	need("silu output", len(y), len(x))
+	Parallel(len(x), rowGrain(16), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			y[i] = x[i] / (1 + Exp(-x[i]))
+		}
+	})
+}
+
+// SiLUBackward writes dy * d(silu)/dx to dx.
+func SiLUBackward(dx, x, dy []float32) {
+	need("silu gradient", len(dx), len(x))
+	need("silu upstream gradient", len(dy), len(x))
+	Parallel(len(x), rowGrain(16), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			s := 1 / (1 + Exp(-x[i]))
+			dx[i] = dy[i] * s * (1 + x[i]*(1-s))
+		}
+	})
+}

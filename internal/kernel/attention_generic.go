@@ -1,0 +1,200 @@
+package kernel
+
+import "math"
+
+// Attention is causal multi-head attention on a packed q|k|v, in thirds of the
+// last axis, heads contiguous in each.
+//
+//	s[t,j] = (q[t] . k[j]) * scale         j from the first real step to t
+//	w      = exp(s - max s) / (sum exp(s - max s) + Epsilon)
+//	out[t] = sum over j of w[t,j] v[j]
+//
+// Both products are one ascending chain per output; the sum is canonical.
+// Source: Vaswani et al. 2017, arXiv:1706.03762.
+type Attention struct {
+	Batch, Steps, Heads, HeadSize int
+	// Keep is the number of last steps whose outputs are computed: Steps, or 1.
+	Keep int
+	// Epsilon is added to the softmax denominator (Edifice numerics; else 0).
+	Epsilon float32
+	// Rotary turns queries and keys by their position; nil for none.
+	Rotary *Rotary
+}
+
+// Hidden is Heads*HeadSize.
+func (a Attention) Hidden() int { return a.Heads * a.HeadSize }
+
+// Scale is 1/sqrt(HeadSize).
+func (a Attention) Scale() float32 { return float32(1 / math.Sqrt(float64(a.HeadSize))) }
+
+// Weights is the length of the buffer of attention weights: [batch, heads, keep, steps].
+func (a Attention) Weights() int { return a.Batch * a.Heads * a.Keep * a.Steps }
+
+// Forward computes out [batch, keep, hidden] from qkv [batch, steps, 3*hidden]
+// and keeps the attention weights for Backward. first[b] is the first real step
+// of sequence b (nil: 0); outputs of steps before it are +0 and nothing of them
+// is read.
+func (a Attention) Forward(out, weights, qkv []float32, first []int) {
+	h := a.Hidden()
+	need("attention output", len(out), a.Batch*a.Keep*h)
+	need("attention weights", len(weights), a.Weights())
+	need("attention qkv", len(qkv), a.Batch*a.Steps*3*h)
+	Parallel(a.Batch*a.Heads, rowGrain(2*a.Keep*a.Steps*a.HeadSize), func(lo, hi int) {
+		scratch := make([]float32, a.Steps*a.HeadSize+a.HeadSize)
+		for i := lo; i < hi; i++ {
+			a.head(out, weights, qkv, first, i/a.Heads, i%a.Heads, scratch)
+		}
+	})
+}
+
+// head computes one head of one sequence.
+func (a Attention) head(out, weights, qkv []float32, first []int, b, head int, scratch []float32) {
+	h, d := a.Hidden(), a.HeadSize
+	start := startOf(first, b)
+	keys, query := scratch[:a.Steps*d], scratch[a.Steps*d:]
+	for j := start; j < a.Steps; j++ {
+		row := qkv[(b*a.Steps+j)*3*h+h+head*d:]
+		a.Rotary.turn(keys[j*d:(j+1)*d], row[:d], j-start)
+	}
+	for i := range a.Keep {
+		t := a.Steps - a.Keep + i
+		o := out[(b*a.Keep+i)*h+head*d:][:d]
+		w := weights[((b*a.Heads+head)*a.Keep+i)*a.Steps:][:a.Steps]
+		clear(o)
+		clear(w)
+		if t < start {
+			continue
+		}
+		a.Rotary.turn(query, qkv[(b*a.Steps+t)*3*h+head*d:][:d], t-start)
+		real := w[start : t+1]
+		scores(real, query, keys[start*d:(t+1)*d], a.Scale())
+		softmax(real, a.Epsilon)
+		for j := range real {
+			addScaled(o, qkv[(b*a.Steps+start+j)*3*h+2*h+head*d:][:d], real[j])
+		}
+	}
+}
+
+func startOf(first []int, b int) int {
+	if first == nil {
+		return 0
+	}
+	return first[b]
+}
+
+// scores writes (query . key)*scale for each key, one ascending chain each; four
+// chains run side by side for speed.
+func scores(s, query, keys []float32, scale float32) {
+	d := len(query)
+	j := 0
+	for ; j+4 <= len(s); j += 4 {
+		k0, k1 := keys[j*d:(j+1)*d], keys[(j+1)*d:(j+2)*d]
+		k2, k3 := keys[(j+2)*d:(j+3)*d], keys[(j+3)*d:(j+4)*d]
+		var a0, a1, a2, a3 float32
+		for i, q := range query {
+			a0 += float32(q * k0[i])
+			a1 += float32(q * k1[i])
+			a2 += float32(q * k2[i])
+			a3 += float32(q * k3[i])
+		}
+		s[j], s[j+1] = float32(a0*scale), float32(a1*scale)
+		s[j+2], s[j+3] = float32(a2*scale), float32(a3*scale)
+	}
+	for ; j < len(s); j++ {
+		var acc float32
+		for i, k := range keys[j*d : (j+1)*d] {
+			acc += float32(query[i] * k)
+		}
+		s[j] = float32(acc * scale)
+	}
+}
+
+// softmax replaces s by its softmax.
+func softmax(s []float32, epsilon float32) {
+	m := s[0]
+	for _, v := range s {
+		m = max(m, v)
+	}
+	for i, v := range s {
+		s[i] = Exp(v - m)
+	}
+	total := Sum(s) + epsilon
+	for i := range s {
+		s[i] /= total
+	}
+}
+
+// Backward writes the gradient of Forward's qkv. Rows and thirds that Forward
+// did not read get 0.
+func (a Attention) Backward(dqkv, dout, weights, qkv []float32, first []int) {
+	h := a.Hidden()
+	need("attention gradient", len(dqkv), a.Batch*a.Steps*3*h)
+	need("attention upstream gradient", len(dout), a.Batch*a.Keep*h)
+	Parallel(a.Batch*a.Heads, rowGrain(4*a.Keep*a.Steps*a.HeadSize), func(lo, hi int) {
+		scratch := make([]float32, 2*a.Steps*a.HeadSize+2*a.HeadSize+a.Steps)
+		for i := lo; i < hi; i++ {
+			a.headBackward(dqkv, dout, weights, qkv, first, i/a.Heads, i%a.Heads, scratch)
+		}
+	})
+}
+
+func (a Attention) headBackward(dqkv, dout, weights, qkv []float32, first []int, b, head int, scratch []float32) {
+	h, d, steps := a.Hidden(), a.HeadSize, a.Steps
+	start := startOf(first, b)
+	keys, scratch := scratch[:steps*d], scratch[steps*d:]
+	dkeys, scratch := scratch[:steps*d], scratch[steps*d:]
+	query, dquery, ds := scratch[:d], scratch[d:2*d], scratch[2*d:2*d+steps]
+	clear(dkeys)
+	at := func(x []float32, t, third int) []float32 {
+		return x[(b*steps+t)*3*h+third*h+head*d:][:d]
+	}
+	for j := range steps {
+		clear(at(dqkv, j, 0))
+		clear(at(dqkv, j, 2))
+		if j >= start {
+			a.Rotary.turn(keys[j*d:(j+1)*d], at(qkv, j, 1), j-start)
+		}
+	}
+	for i := range a.Keep {
+		t := steps - a.Keep + i
+		if t < start {
+			continue
+		}
+		do := dout[(b*a.Keep+i)*h+head*d:][:d]
+		w := weights[((b*a.Heads+head)*a.Keep+i)*steps:][:steps]
+		a.Rotary.turn(query, at(qkv, t, 0), t-start)
+		clear(dquery)
+		var dot float32
+		for j := start; j <= t; j++ {
+			addScaled(at(dqkv, j, 2), do, w[j])
+			ds[j] = inner(do, at(qkv, j, 2))
+			dot += ds[j] * w[j]
+		}
+		for j := start; j <= t; j++ {
+			g := w[j] * (ds[j] - dot) * a.Scale()
+			addScaled(dquery, keys[j*d:(j+1)*d], g)
+			addScaled(dkeys[j*d:(j+1)*d], query, g)
+		}
+		a.Rotary.turnBack(at(dqkv, t, 0), dquery, t-start)
+	}
+	for j := range steps {
+		a.Rotary.turnBack(at(dqkv, j, 1), dkeys[j*d:(j+1)*d], max(j-start, 0))
+	}
+}
+
+// inner is a dot product in four partial sums; for gradients only.
+func inner(x, y []float32) float32 {
+	y = y[:len(x)]
+	var a, b, c, d float32
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		a += x[i] * y[i]
+		b += x[i+1] * y[i+1]
+		c += x[i+2] * y[i+2]
+		d += x[i+3] * y[i+3]
+	}
+	for ; i < len(x); i++ {
+		a += x[i] * y[i]
+	}
+	return (a + b) + (c + d)
+}

@@ -1,0 +1,43 @@
+package kernel
+
+// AddRows writes h + a to y, where a and y hold the last `keep` of every `steps`
+// rows of h. Shapes: h [batch, steps, cols]; a, y [batch, keep, cols].
+func AddRows(y, h, a []float32, batch, steps, keep, cols int) {
+	need("residual", len(h), batch*steps*cols)
+	need("branch", len(a), batch*keep*cols)
+	need("residual sum", len(y), batch*keep*cols)
+	n := keep * cols
+	Parallel(batch, rowGrain(n), func(lo, hi int) {
+		for b := lo; b < hi; b++ {
+			hr := h[b*steps*cols+(steps-keep)*cols : (b+1)*steps*cols]
+			ar, yr := a[b*n:(b+1)*n], y[b*n:(b+1)*n]
+			for i, v := range ar {
+				yr[i] = hr[i] + v
+			}
+		}
+	})
+}
+
+// ColumnSums adds the rows of x [rows, cols], each ld apart, in a fixed order and
+// writes the sums to y [cols].
+func ColumnSums(y, x []float32, rows, cols, ld int) {
+	clear(y[:cols])
+	if rows == 0 {
+		return
+	}
+	need("column sums' input", len(x), (rows-1)*ld+cols)
+	part := make([]float32, reduceChunks*cols)
+	chunks(rows, rows > rowGrain(cols), func(c, lo, hi int) {
+		p := part[c*cols : (c+1)*cols]
+		for i := lo; i < hi; i++ {
+			for j, v := range x[i*ld : i*ld+cols] {
+				p[j] += v
+			}
+		}
+	})
+	for c := range reduceChunks {
+		for j, v := range part[c*cols : (c+1)*cols] {
+			y[j] += v
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package kernel
+
+import (
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+)
+
+// Matrix is a row-major matrix whose rows lie Stride apart.
+type Matrix struct {
+	Data       []float32
+	Rows, Cols int
+	Stride     int
+}
+
+// Dense returns data as a matrix whose rows touch.
+func Dense(data []float32, rows, cols int) Matrix {
+	return Matrix{Data: data, Rows: rows, Cols: cols, Stride: cols}
+}
+
+// Columns returns columns [lo, hi) of m.
+func (m Matrix) Columns(lo, hi int) Matrix {
+	return Matrix{Data: m.Data[lo:], Rows: m.Rows, Cols: hi - lo, Stride: m.Stride}
+}
+
+// EveryLast returns the last of every n rows of m.
+func (m Matrix) EveryLast(n int) Matrix {
+	if m.Rows == 0 {
+		return m
+	}
+	return Matrix{Data: m.Data[(n-1)*m.Stride:], Rows: m.Rows / n, Cols: m.Cols, Stride: n * m.Stride}
+}
+
+// Gemm writes a*b to c, or adds it where accumulate is set. transA and transB
+// say that a [k, m] or b [n, k] enters transposed.
+//
+// The product is exact, in any order of summation, while every partial sum is an
+// integer of at most 2^24 in magnitude. Otherwise its last bits may differ
+// between CPUs, but not between thread counts.
+func Gemm(c, a, b Matrix, transA, transB, accumulate bool) {
+	tA, tB := blas.NoTrans, blas.NoTrans
+	k := a.Cols
+	if transA {
+		tA, k = blas.Trans, a.Rows
+	}
+	if transB {
+		tB = blas.Trans
+	}
+	var beta float32
+	if accumulate {
+		beta = 1
+	}
+	gonum.Implementation{}.Sgemm(tA, tB, c.Rows, c.Cols, k, 1, a.Data, a.Stride, b.Data, b.Stride, beta, c.Data, c.Stride)
+}
+
+// GemmInt8 writes the exact integer product a*b of codes, rounded once to
+// float32, to c. Shapes: a [rows, k]; b [k, cols], bStride apart; c [rows, cols].
+func GemmInt8(c Matrix, a []int8, aStride int, b []int8, bStride, k int) {
+	need("int8 product's left side", len(a), (c.Rows-1)*aStride+k)
+	need("int8 product's right side", len(b), (k-1)*bStride+c.Cols)
+	need("int8 product", len(c.Data), (c.Rows-1)*c.Stride+c.Cols)
+	Parallel(c.Rows, rowGrain(c.Cols*k), func(lo, hi int) {
+		acc := make([]int32, c.Cols)
+		for i := lo; i < hi; i++ {
+			clear(acc)
+			for p, x := range a[i*aStride : i*aStride+k] {
+				if x == 0 {
+					continue
+				}
+				x := int32(x)
+				row := b[p*bStride : p*bStride+c.Cols]
+				for j, w := range row {
+					acc[j] += x * int32(w)
+				}
+			}
+			out := c.Data[i*c.Stride : i*c.Stride+c.Cols]
+			for j, v := range acc {
+				out[j] = float32(v)
+			}
+		}
+	})
+}
+
+// Chain writes x*w + bias to y, each output one ascending chain over the inputs
+// from +0, the bias last. Shapes: x [rows, in]; w [in, out]; bias [out]; y [rows, out].
+func Chain(y, x, w, bias []float32, rows int) {
+	out := len(bias)
+	in := len(w) / max(out, 1)
+	need("dense input", len(x), rows*in)
+	need("dense weight", len(w), in*out)
+	need("dense output", len(y), rows*out)
+	Parallel(rows, rowGrain(2*in*out), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			yr := y[i*out : (i+1)*out]
+			clear(yr)
+			for k, v := range x[i*in : (i+1)*in] {
+				addScaled(yr, w[k*out:(k+1)*out], v)
+			}
+			for j, b := range bias {
+				yr[j] += b
+			}
+		}
+	})
+}
+
+// addScaled adds s*x to y, every product rounded before it is added.
+func addScaled(y, x []float32, s float32) {
+	x = x[:len(y)]
+	i := 0
+	for ; i+4 <= len(y); i += 4 {
+		a, b := y[i:i+4:i+4], x[i:i+4:i+4]
+		a[0] += float32(s * b[0])
+		a[1] += float32(s * b[1])
+		a[2] += float32(s * b[2])
+		a[3] += float32(s * b[3])
+	}
+	for ; i < len(y); i++ {
+		y[i] += float32(s * x[i])
+	}
+}

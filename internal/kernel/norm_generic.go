@@ -1,0 +1,92 @@
+package kernel
+
+import "math"
+
+// Norm is a layer norm over the last axis.
+//
+//	y = (x - mean(x)) / sqrt(var(x) + eps) * gain + bias
+//
+// with the biased variance. Source: Ba et al. 2016, arXiv:1607.06450.
+type Norm struct {
+	Eps float32
+	// Floor makes a variance below Eps count as 0, as the Edifice numerics have it.
+	Floor bool
+}
+
+func (n Norm) rstd(variance float32) float32 {
+	if n.Floor && variance < n.Eps {
+		variance = 0
+	}
+	return 1 / float32(math.Sqrt(float64(variance+n.Eps)))
+}
+
+// Forward normalizes each row of x [rows, len(gain)] into y and keeps the rows'
+// means and inverse deviations for Backward.
+func (n Norm) Forward(y, mean, rstd, x, gain, bias []float32) {
+	cols := len(gain)
+	rows := len(mean)
+	need("norm input", len(x), rows*cols)
+	need("norm output", len(y), rows*cols)
+	need("norm bias", len(bias), cols)
+	need("norm deviations", len(rstd), rows)
+	Parallel(rows, rowGrain(4*cols), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			xr, yr := x[i*cols:(i+1)*cols], y[i*cols:(i+1)*cols]
+			m := Sum(xr) / float32(cols)
+			r := n.rstd(sumSquares(xr, m) / float32(cols))
+			mean[i], rstd[i] = m, r
+			for j, v := range xr {
+				d := float32((v - m) * r)
+				yr[j] = float32(d*gain[j]) + bias[j]
+			}
+		}
+	})
+}
+
+// Backward writes the gradients of Forward's x, gain and bias.
+func (n Norm) Backward(dx, dgain, dbias, dy, x, gain, mean, rstd []float32) {
+	cols := len(gain)
+	rows := len(mean)
+	need("norm input", len(x), rows*cols)
+	need("norm input gradient", len(dx), rows*cols)
+	need("norm upstream gradient", len(dy), rows*cols)
+	part := make([]float32, 2*reduceChunks*cols)
+	chunks(rows, rows > rowGrain(8*cols), func(c, lo, hi int) {
+		pg := part[2*c*cols : (2*c+1)*cols]
+		pb := part[(2*c+1)*cols : (2*c+2)*cols]
+		for i := lo; i < hi; i++ {
+			xr, dyr, dxr := x[i*cols:(i+1)*cols], dy[i*cols:(i+1)*cols], dx[i*cols:(i+1)*cols]
+			m, r := mean[i], rstd[i]
+			var sum, dot float32
+			for j, d := range dyr {
+				xhat := (xr[j] - m) * r
+				g := d * gain[j]
+				sum += g
+				dot += g * xhat
+				pg[j] += d * xhat
+				pb[j] += d
+			}
+			sum /= float32(cols)
+			dot /= float32(cols)
+			if n.Floor && r*r*n.Eps >= 1-floorSlack {
+				dot = 0 // the variance was below eps and did not enter
+			}
+			for j, d := range dyr {
+				xhat := (xr[j] - m) * r
+				dxr[j] = (d*gain[j] - sum - xhat*dot) * r
+			}
+		}
+	})
+	clear(dgain)
+	clear(dbias)
+	for c := range reduceChunks {
+		for j := range cols {
+			dgain[j] += part[2*c*cols+j]
+			dbias[j] += part[(2*c+1)*cols+j]
+		}
+	}
+}
+
+// floorSlack tells a floored variance (rstd^2 * eps = 1 up to rounding) from the
+// smallest that counts (rstd^2 * eps = 1/2).
+const floorSlack = 0.25

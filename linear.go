@@ -1,0 +1,219 @@
+package qat
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/qat-go/qat/internal/kernel"
+	"github.com/qat-go/qat/quant"
+	"github.com/qat-go/qat/spec"
+)
+
+// linear computes y = x*w + b over the last axis of x, with w and x quantized.
+//
+//	y = float32(acc * float32(sx*sw)) + b
+//
+// where acc is the dot product of codes: exact, so that the packed runtime's
+// integers give the same bits. Inputs: x [rows, in], w [in, out], b [out], and
+// for the input projection lengths.
+type linear struct {
+	straightThrough
+	path          string
+	inShape       []int
+	rows, in, out int
+	int8Inputs    bool
+	// chain makes y one ascending chain per output, for the float layers whose
+	// bits are promised: input projection and head.
+	chain bool
+	// parts says which rows of which columns are computed; the others are left.
+	parts []part
+	pad   *padding
+
+	w, x, rowScale []float32 // what entered the product; row scales
+	xhat           []float32 // the values that x stands for; x itself if it is no codes
+	factor         float32   // the weight's scale
+	wide           *wideCodes
+}
+
+// part is columns [lo, hi) of the last of every `every` rows.
+type part struct{ lo, hi, every int }
+
+// wideCodes are codes for the integer product, where a float32 product might
+// round.
+type wideCodes struct{ w, x []int8 }
+
+func newLinear(path string, inShape []int, out int, s spec.Model) *linear {
+	in := inShape[len(inShape)-1]
+	l := &linear{
+		straightThrough: straightThrough{s.Quantize, s.Numerics, s.STE},
+		path:            path, inShape: inShape,
+		rows: product(inShape) / in, in: in, out: out,
+		int8Inputs: s.Quantize != Float && s.Activations == Int8Activations,
+	}
+	l.parts = []part{{0, out, 1}}
+	l.w = make([]float32, in*out)
+	l.x = make([]float32, l.rows*in)
+	l.rowScale = make([]float32, l.rows)
+	for i := range l.rowScale {
+		l.rowScale[i] = 1
+	}
+	if l.int8Inputs && in > quant.MaxExactIn(l.mode) {
+		l.wide = &wideCodes{make([]int8, in*out), make([]int8, l.rows*in)}
+	}
+	return l
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+func (l *linear) forward(out []float32, in [][]float32) error {
+	bias := in[2]
+	if err := checkFinite(bias, []int{l.out}); err != nil {
+		return fmt.Errorf("%s.bias: %w", l.path, err)
+	}
+	var err error
+	if l.factor, err = l.quantize(l.w, in[1]); err != nil {
+		return fmt.Errorf("%s.weight: %w", l.path, place(err, []int{l.in, l.out}))
+	}
+	var lengths []float32
+	if l.pad != nil {
+		lengths = in[3]
+	}
+	if err := l.readInput(in[0], lengths); err != nil {
+		return err
+	}
+	if l.chain {
+		kernel.Chain(out, l.x, l.w, bias, l.rows)
+		if l.pad != nil {
+			l.pad.clear(out, l.out)
+		}
+		return nil
+	}
+	l.narrow()
+	for _, p := range l.parts {
+		y := kernel.Dense(out, l.rows, l.out).Columns(p.lo, p.hi).EveryLast(p.every)
+		l.multiply(y, p)
+		kernel.Rescale(y, l.rowScale[p.every-1:], p.every, l.factor, bias[p.lo:p.hi])
+	}
+	return nil
+}
+
+// readInput fills l.x and the row scales from x.
+func (l *linear) readInput(x, lengths []float32) error {
+	if l.pad != nil {
+		if err := l.pad.read(lengths); err != nil {
+			return err
+		}
+		kernel.CopyReal(l.x, x, l.pad.first, l.pad.batch, l.pad.steps, l.in)
+		x = l.x
+	}
+	if !l.int8Inputs && l.numerics != Edifice {
+		if err := checkFinite(x, l.inShape); err != nil {
+			return fmt.Errorf("input: %w", err)
+		}
+		copy(l.x, x)
+		return nil
+	}
+	var bad atomic.Int64 // 1 + the first row that is not finite
+	kernel.Parallel(l.rows, 1+(1<<13)/l.in, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			if !l.readRow(i, x[i*l.in:(i+1)*l.in]) {
+				for b := bad.Load(); (b == 0 || int64(i) < b-1) && !bad.CompareAndSwap(b, int64(i)+1); b = bad.Load() {
+				}
+				return
+			}
+		}
+	})
+	if bad.Load() != 0 {
+		return fmt.Errorf("input: %w", checkFinite(x, l.inShape))
+	}
+	return nil
+}
+
+// readRow quantizes one token; false where it is not finite.
+func (l *linear) readRow(i int, x []float32) bool {
+	codes := l.x[i*l.in : (i+1)*l.in]
+	if l.numerics != Edifice {
+		scale, err := quant.QuantizeActivations(codes, x)
+		l.rowScale[i] = scale
+		return err == nil
+	}
+	if kernel.MaxAbsBits(x) >= kernel.InfBits {
+		return false
+	}
+	s := quant.EdificeRowScale(x)
+	for j, v := range x {
+		codes[j] = v / s
+	}
+	l.rowScale[i] = s
+	return true
+}
+
+// narrow copies codes to int8 where the integer product needs them.
+func (l *linear) narrow() {
+	if l.wide == nil {
+		return
+	}
+	for i, v := range l.w {
+		l.wide.w[i] = int8(v)
+	}
+	for i, v := range l.x {
+		l.wide.x[i] = int8(v)
+	}
+}
+
+// multiply writes the product of codes for one part to y.
+func (l *linear) multiply(y kernel.Matrix, p part) {
+	if l.wide != nil {
+		kernel.GemmInt8(y, l.wide.x[(p.every-1)*l.in:], p.every*l.in, l.wide.w[p.lo:], l.out, l.in)
+		return
+	}
+	x := kernel.Dense(l.x, l.rows, l.in).EveryLast(p.every)
+	kernel.Gemm(y, x, kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi), false, false, false)
+}
+
+// backward passes the quantizers straight through: with the values ŵ and x̂ used
+// forward, dx = dy*ŵᵀ, dw = x̂ᵀ*dy, db = the column sums of dy.
+func (l *linear) backward(grads, in [][]float32, dout []float32) error {
+	dx, dw, db := grads[0], grads[1], grads[2]
+	xhat := l.inputValues()
+	for i, p := range l.parts {
+		dy := kernel.Dense(dout, l.rows, l.out).Columns(p.lo, p.hi).EveryLast(p.every)
+		w := kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi)
+		// The first part covers every row.
+		kernel.Gemm(kernel.Dense(dx, l.rows, l.in).EveryLast(p.every), dy, w, false, true, i > 0)
+		x := kernel.Dense(xhat, l.rows, l.in).EveryLast(p.every)
+		kernel.Gemm(kernel.Dense(dw, l.in, l.out).Columns(p.lo, p.hi), x, dy, true, false, false)
+		kernel.ColumnSums(db[p.lo:p.hi], dy.Data, dy.Rows, dy.Cols, dy.Stride)
+	}
+	if l.factor != 1 {
+		for i := range dx {
+			dx[i] *= l.factor
+		}
+	}
+	return l.pass(dw, in[1])
+}
+
+// inputValues returns the values that the codes in l.x stand for.
+func (l *linear) inputValues() []float32 {
+	if !l.int8Inputs && l.numerics != Edifice {
+		return l.x
+	}
+	if l.xhat == nil {
+		l.xhat = make([]float32, len(l.x))
+	}
+	kernel.Parallel(l.rows, 1+(1<<14)/l.in, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			s, codes := l.rowScale[i], l.x[i*l.in:(i+1)*l.in]
+			for j, v := range codes {
+				l.xhat[i*l.in+j] = v * s
+			}
+		}
+	})
+	return l.xhat
+}

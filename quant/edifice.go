@@ -1,0 +1,83 @@
+package quant
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/qat-go/qat/internal/kernel"
+)
+
+// edificeEpsilon keeps the Edifice numerics' divisions from dividing by zero.
+// Source: Edifice.Meta.QAT 0.2.0.
+const edificeEpsilon = 1e-6
+
+// EdificeScale returns the number that the Edifice numerics divide a weight by:
+// mean|w| + 1e-6 for ternary, max|w| + 1e-6 for int4 and int8, 1 otherwise.
+// Its mean is the float64 sum, rounded, over n, rounded.
+//
+// Errors: a *NotFiniteError if w holds NaN or an infinity.
+// Source: Edifice.Meta.QAT 0.2.0.
+func EdificeScale(w []float32, mode Mode) (float32, error) {
+	bits := kernel.MaxAbsBits(w)
+	if bits >= kernel.InfBits {
+		return 0, CheckFinite(w)
+	}
+	switch mode {
+	case Ternary:
+		if len(w) == 0 {
+			return edificeEpsilon, nil
+		}
+		var sum float64
+		for _, v := range w {
+			sum += math.Abs(float64(v))
+		}
+		return float32(sum)/float32(len(w)) + edificeEpsilon, nil
+	case Int4, Int8:
+		return math.Float32frombits(bits) + edificeEpsilon, nil
+	}
+	return 1, nil
+}
+
+// QuantizeEdifice writes the values that the Edifice numerics use in w's place.
+// Binary and ternary values are codes, without a scale; rounding is half away
+// from zero, each operation rounded on its own.
+//
+//	binary      +1 if w >= 0 (0 and -0 too), else -1
+//	ternary     clamp(round(w/s), -1, 1)
+//	int4, int8  (round(w/s*q)/q)*s with q = 7, 127
+//
+// Shapes: values, w of one length.
+// Errors: a *NotFiniteError if w holds NaN or an infinity; values are then left alone.
+// Source: Edifice.Meta.QAT 0.2.0.
+func QuantizeEdifice(values, w []float32, mode Mode) (scale float32, err error) {
+	if len(values) != len(w) {
+		panic(fmt.Sprintf("quant: %d values for %d weights", len(values), len(w)))
+	}
+	if scale, err = EdificeScale(w, mode); err != nil {
+		return 0, err
+	}
+	q := float32(mode.MaxCode())
+	for i, v := range w {
+		switch mode {
+		case Binary:
+			values[i] = Code(v, scale, Binary)
+		case Ternary:
+			values[i] = min(max(roundHalfAway(v/scale), -1), 1)
+		case Int4, Int8:
+			level := roundHalfAway(float32(float32(v/scale) * q))
+			values[i] = float32(float32(level/q) * scale)
+		default:
+			values[i] = v
+		}
+	}
+	return scale, nil
+}
+
+// EdificeRowScale is what the Edifice numerics divide a row of activations by:
+// max|x| + 1e-6.
+func EdificeRowScale(x []float32) float32 {
+	return math.Float32frombits(kernel.MaxAbsBits(x)) + edificeEpsilon
+}
+
+// roundHalfAway rounds to the nearest integer, ties away from zero.
+func roundHalfAway(x float32) float32 { return float32(math.Round(float64(x))) }

@@ -1,0 +1,112 @@
+package quant
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/qat-go/qat/internal/kernel"
+)
+
+// ErrNotFinite is wrapped by the errors about NaN and infinities.
+var ErrNotFinite = errors.New("not a finite number")
+
+// NotFiniteError says which element is NaN or infinite.
+type NotFiniteError struct {
+	Index int // row-major
+	Value float32
+}
+
+func (e *NotFiniteError) Error() string {
+	return fmt.Sprintf("element %d is %v, %v", e.Index, e.Value, ErrNotFinite)
+}
+
+// Unwrap makes errors.Is(err, ErrNotFinite) hold.
+func (e *NotFiniteError) Unwrap() error { return ErrNotFinite }
+
+// CheckFinite returns a *NotFiniteError for the first NaN or infinity in x.
+func CheckFinite(x []float32) error {
+	if i := kernel.FirstNotFinite(x); i >= 0 {
+		return &NotFiniteError{Index: i, Value: x[i]}
+	}
+	return nil
+}
+
+// minScale is the smallest mean or maximum that a scale is made from.
+// Source: Ma et al. 2024 (BitNet b1.58), arXiv:2402.17764, clamps at 1e-5.
+const minScale = 1e-5
+
+// Scale returns the scale of a weight's codes.
+//
+//	binary   mean |w|
+//	ternary  max(mean |w|, 1e-5)
+//	int4     max(max |w|, 1e-5) / 7
+//	int8     max(max |w|, 1e-5) / 127
+//	float    1
+//
+// The mean is 16 strided float64 partial sums over the row-major weight, added
+// by the halving tree, rounded once.
+//
+// Errors: a *NotFiniteError if w holds NaN or an infinity.
+// Source: Wang et al. 2023 (BitNet), arXiv:2310.11453, eq. 1-3; Ma et al. 2024
+// (BitNet b1.58), arXiv:2402.17764, eq. 1-3; Jacob et al. 2018, arXiv:1712.05877,
+// eq. 1 with Z = 0.
+func Scale(w []float32, mode Mode) (float32, error) {
+	bits := kernel.MaxAbsBits(w)
+	if bits >= kernel.InfBits {
+		return 0, CheckFinite(w)
+	}
+	switch mode {
+	case Binary:
+		return kernel.MeanAbs(w), nil
+	case Ternary:
+		return max(kernel.MeanAbs(w), minScale), nil
+	case Int4, Int8:
+		return max(math.Float32frombits(bits), minScale) / float32(mode.MaxCode()), nil
+	}
+	return 1, nil
+}
+
+// Code returns the code of one weight.
+//
+//	binary   +1 if w >= 0 (0 and -0 too), else -1
+//	others   clamp(roundHalfEven(w/scale), -MaxCode, MaxCode)
+func Code(w, scale float32, mode Mode) float32 {
+	if mode == Binary {
+		if w >= 0 {
+			return 1
+		}
+		return -1
+	}
+	limit := float32(mode.MaxCode())
+	// Clamping first gives the same code, and keeps the rounding in its range.
+	return kernel.RoundHalfEven(min(max(w/scale, -limit), limit))
+}
+
+// Quantize maps w to codes, as float32 values, and a scale, so that a weight is
+// nearly scale*code. Float copies w and has scale 1.
+//
+// Shapes: codes, w of one length. Units: scale is in units of w.
+// Errors: a *NotFiniteError if w holds NaN or an infinity; codes are then left alone.
+// Source: see [Scale].
+func Quantize(codes, w []float32, mode Mode) (scale float32, err error) {
+	if len(codes) != len(w) {
+		panic(fmt.Sprintf("quant: %d codes for %d weights", len(codes), len(w)))
+	}
+	if scale, err = Scale(w, mode); err != nil {
+		return 0, err
+	}
+	if mode == Float {
+		copy(codes, w)
+		return scale, nil
+	}
+	kernel.Parallel(len(w), codeGrain, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			codes[i] = Code(w[i], scale, mode)
+		}
+	})
+	return scale, nil
+}
+
+// codeGrain is the number of codes whose work pays for a goroutine.
+const codeGrain = 1 << 14

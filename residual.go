@@ -1,0 +1,38 @@
+package qat
+
+import (
+	"github.com/qat-go/qat/internal/kernel"
+	"gorgonia.org/gorgonia"
+)
+
+// residual adds a branch [B, keep, cols] to the last keep of the steps rows of a
+// stream [B, steps, cols].
+type residual struct{ batch, steps, keep, cols int }
+
+func (r residual) forward(out []float32, in [][]float32) error {
+	kernel.AddRows(out, in[0], in[1], r.batch, r.steps, r.keep, r.cols)
+	return nil
+}
+
+func (r residual) backward(grads, _ [][]float32, dout []float32) error {
+	stream, branch := grads[0], grads[1]
+	copy(branch, dout)
+	if r.keep == r.steps {
+		copy(stream, dout)
+		return nil
+	}
+	clear(stream)
+	n := r.keep * r.cols
+	for b := range r.batch {
+		copy(stream[(b*r.steps+r.steps-r.keep)*r.cols:(b+1)*r.steps*r.cols], dout[b*n:(b+1)*n])
+	}
+	return nil
+}
+
+func (b *builder) residual(stream, branch *gorgonia.Node, path string) *gorgonia.Node {
+	if b.err != nil {
+		return nil
+	}
+	s, k := stream.Shape(), branch.Shape()
+	return b.add("residual", path, residual{s[0], s[1], k[1], s[2]}, k.Clone(), stream, branch)
+}

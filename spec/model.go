@@ -1,0 +1,91 @@
+// Package spec says what a model is: its dimensions, how it computes, and the
+// tensors that it consists of. It holds no values and builds nothing.
+package spec
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/qat-go/qat/quant"
+)
+
+// Model describes one sequence transformer. Its JSON form is saved with every
+// model.
+type Model struct {
+	EmbedDim    int         `json:"embed_dim"`   // E, the channels of a step
+	HiddenSize  int         `json:"hidden_size"` // H
+	NumHeads    int         `json:"num_heads"`
+	NumLayers   int         `json:"num_layers"`
+	WindowSize  int         `json:"window_size"` // T, the steps of a sequence
+	Quantize    quant.Mode  `json:"quantize"`
+	Dropout     float64     `json:"dropout"` // probability of dropping, in [0, 1)
+	Numerics    Numerics    `json:"numerics"`
+	Activations Activations `json:"activations"`
+	STE         STE         `json:"ste"`
+	Pooling     Pooling     `json:"pooling"`
+	Positions   Positions   `json:"positions"`
+}
+
+// maxSize bounds every dimension, so that no product of two overflows an int32.
+const maxSize = 1 << 15
+
+// Validate reports every fault of m at once, joined; each names the option that
+// sets the field, what it is and what it has to be.
+func (m Model) Validate() error {
+	return errors.Join(
+		size("WithEmbedDim", "embed size", m.EmbedDim),
+		size("WithWindowSize", "window", m.WindowSize),
+		size("WithNumLayers", "number of layers", m.NumLayers),
+		m.ValidateBlock(),
+	)
+}
+
+// ValidateBlock is Validate for what a single block needs.
+func (m Model) ValidateBlock() error {
+	errs := []error{
+		size("WithHiddenSize", "hidden size", m.HiddenSize),
+		size("WithNumHeads", "number of heads", m.NumHeads),
+	}
+	if m.HiddenSize > 0 && m.NumHeads > 0 {
+		switch head := m.HiddenSize / m.NumHeads; {
+		case m.HiddenSize%m.NumHeads != 0:
+			errs = append(errs, fmt.Errorf("WithNumHeads: hidden size %d is not a multiple of %d heads", m.HiddenSize, m.NumHeads))
+		case m.Positions == Rotary && head%2 != 0:
+			errs = append(errs, fmt.Errorf("WithPositions: rotary positions need an even head size, got %d/%d = %d", m.HiddenSize, m.NumHeads, head))
+		}
+	}
+	if !(m.Dropout >= 0 && m.Dropout < 1) {
+		errs = append(errs, fmt.Errorf("WithDropout: dropout %v is outside [0, 1)", m.Dropout))
+	}
+	errs = append(errs, poolingText.check(uint8(m.Pooling)), positionsText.check(uint8(m.Positions)), m.ValidateLinear())
+	return errors.Join(errs...)
+}
+
+// ValidateLinear is Validate for what a single quantized layer needs.
+func (m Model) ValidateLinear() error {
+	var errs []error
+	if !m.Quantize.Valid() {
+		errs = append(errs, fmt.Errorf("WithQuantize: unknown mode %d: want one of %v", uint8(m.Quantize), quant.Modes()))
+	}
+	errs = append(errs, numericsText.check(uint8(m.Numerics)), activationsText.check(uint8(m.Activations)), steText.check(uint8(m.STE)))
+	if m.Numerics == Edifice && m.Activations == Int8Activations {
+		errs = append(errs, errors.New("WithActivations: int8 activations do not exist in the Edifice numerics: want float"))
+	}
+	if m.STE == Clipped && m.Quantize != quant.Binary && m.Quantize != quant.Ternary {
+		errs = append(errs, fmt.Errorf("WithSTE: the clipped estimator is for binary and ternary weights, not %v", m.Quantize))
+	}
+	return errors.Join(errs...)
+}
+
+func size(option, what string, n int) error {
+	if n < 1 || n > maxSize {
+		return fmt.Errorf("%s: %s %d is outside 1..%d", option, what, n, maxSize)
+	}
+	return nil
+}
+
+// String is a line with every field that a reader would ask for.
+func (m Model) String() string {
+	return fmt.Sprintf("%d -> hidden %d, heads %d, layers %d, window %d, %v weights, %v activations, dropout %v, positions %v, pooling %v, %v numerics, %v straight-through",
+		m.EmbedDim, m.HiddenSize, m.NumHeads, m.NumLayers, m.WindowSize, m.Quantize, m.Activations, m.Dropout, m.Positions, m.Pooling, m.Numerics, m.STE)
+}

@@ -1,0 +1,83 @@
+package spec
+
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/quant"
+)
+
+// Init says what a parameter starts as.
+type Init uint8
+
+// The starting values.
+const (
+	// GlorotUniform draws from +-sqrt(6/(in+out)). Source: Glorot and Bengio 2010.
+	GlorotUniform Init = iota
+	// Zeros is for biases.
+	Zeros
+	// Ones is for the gains of norms.
+	Ones
+	// SmallNormal has mean 0 and deviation 0.02, for learned positions.
+	// Source: Radford et al. 2018 (GPT), section 4.1.
+	SmallNormal
+)
+
+// Param describes one parameter of a model or a layer.
+type Param struct {
+	Name  string
+	Shape []int      // weights are [in, out]
+	Mode  quant.Mode // of a quantized weight; Float for all else
+	Init  Init
+}
+
+// Len is the number of values.
+func (p Param) Len() int {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Params lists a model's parameters in the order in which the model uses them.
+func (m Model) Params() []Param {
+	var ps []Param
+	if m.EmbedDim != m.HiddenSize {
+		ps = append(ps, Linear("input_projection", m.EmbedDim, m.HiddenSize, quant.Float)...)
+	}
+	if m.Positions == Learned {
+		ps = append(ps, Param{"positions.weight", []int{m.WindowSize, m.HiddenSize}, quant.Float, SmallNormal})
+	}
+	for i := range m.NumLayers {
+		ps = append(ps, m.BlockParams(fmt.Sprintf("blocks.%d", i))...)
+	}
+	return append(ps, Norm("final_norm", m.HiddenSize)...)
+}
+
+// BlockParams lists the parameters of one block whose names begin with path.
+func (m Model) BlockParams(path string) []Param {
+	h := m.HiddenSize
+	var ps []Param
+	ps = append(ps, Norm(path+".attn_norm", h)...)
+	ps = append(ps, Linear(path+".attn.qkv", h, 3*h, m.Quantize)...)
+	ps = append(ps, Linear(path+".attn.out", h, h, m.Quantize)...)
+	ps = append(ps, Norm(path+".ffn_norm", h)...)
+	ps = append(ps, Linear(path+".ffn.up", h, 4*h, m.Quantize)...)
+	return append(ps, Linear(path+".ffn.down", 4*h, h, m.Quantize)...)
+}
+
+// Linear lists the weight and bias of a linear layer.
+func Linear(path string, in, out int, mode quant.Mode) []Param {
+	return []Param{
+		{path + ".weight", []int{in, out}, mode, GlorotUniform},
+		{path + ".bias", []int{out}, quant.Float, Zeros},
+	}
+}
+
+// Norm lists the gain and bias of a layer norm.
+func Norm(path string, size int) []Param {
+	return []Param{
+		{path + ".weight", []int{size}, quant.Float, Ones},
+		{path + ".bias", []int{size}, quant.Float, Zeros},
+	}
+}
