@@ -40,18 +40,19 @@ func (a Attention) Forward(out, weights, qkv []float32, first []int) {
 	need("attention weights", len(weights), a.Weights())
 	need("attention qkv", len(qkv), a.Batch*a.Steps*3*h)
 	Parallel(a.Batch*a.Heads, rowGrain(2*a.Keep*a.Steps*a.HeadSize), func(lo, hi int) {
-		scratch := make([]float32, a.Steps*a.HeadSize+a.HeadSize)
+		buf := borrow(a.Steps*a.HeadSize + a.HeadSize)
+		defer scratch.Put(buf)
 		for i := lo; i < hi; i++ {
-			a.head(out, weights, qkv, first, i/a.Heads, i%a.Heads, scratch)
+			a.head(out, weights, qkv, first, i/a.Heads, i%a.Heads, *buf)
 		}
 	})
 }
 
 // head computes one head of one sequence.
-func (a Attention) head(out, weights, qkv []float32, first []int, b, head int, scratch []float32) {
+func (a Attention) head(out, weights, qkv []float32, first []int, b, head int, buf []float32) {
 	h, d := a.Hidden(), a.HeadSize
 	start := startOf(first, b)
-	keys, query := scratch[:a.Steps*d], scratch[a.Steps*d:]
+	keys, query := buf[:a.Steps*d], buf[a.Steps*d:]
 	for j := start; j < a.Steps; j++ {
 		row := qkv[(b*a.Steps+j)*3*h+h+head*d:]
 		a.Rotary.turn(keys[j*d:(j+1)*d], row[:d], j-start)
@@ -131,19 +132,19 @@ func (a Attention) Backward(dqkv, dout, weights, qkv []float32, first []int) {
 	need("attention gradient", len(dqkv), a.Batch*a.Steps*3*h)
 	need("attention upstream gradient", len(dout), a.Batch*a.Keep*h)
 	Parallel(a.Batch*a.Heads, rowGrain(4*a.Keep*a.Steps*a.HeadSize), func(lo, hi int) {
-		scratch := make([]float32, 2*a.Steps*a.HeadSize+2*a.HeadSize+a.Steps)
+		buf := borrow(2*a.Steps*a.HeadSize + 2*a.HeadSize + a.Steps)
+		defer scratch.Put(buf)
 		for i := lo; i < hi; i++ {
-			a.headBackward(dqkv, dout, weights, qkv, first, i/a.Heads, i%a.Heads, scratch)
+			a.headBackward(dqkv, dout, weights, qkv, first, i/a.Heads, i%a.Heads, *buf)
 		}
 	})
 }
 
-func (a Attention) headBackward(dqkv, dout, weights, qkv []float32, first []int, b, head int, scratch []float32) {
+func (a Attention) headBackward(dqkv, dout, weights, qkv []float32, first []int, b, head int, buf []float32) {
 	h, d, steps := a.Hidden(), a.HeadSize, a.Steps
 	start := startOf(first, b)
-	keys, scratch := scratch[:steps*d], scratch[steps*d:]
-	dkeys, scratch := scratch[:steps*d], scratch[steps*d:]
-	query, dquery, ds := scratch[:d], scratch[d:2*d], scratch[2*d:2*d+steps]
+	keys, dkeys, buf := buf[:steps*d], buf[steps*d:2*steps*d], buf[2*steps*d:]
+	query, dquery, ds := buf[:d], buf[d:2*d], buf[2*d:2*d+steps]
 	clear(dkeys)
 	at := func(x []float32, t, third int) []float32 {
 		return x[(b*steps+t)*3*h+third*h+head*d:][:d]

@@ -26,7 +26,10 @@ func ColumnSums(y, x []float32, rows, cols, ld int) {
 		return
 	}
 	need("column sums' input", len(x), (rows-1)*ld+cols)
-	part := make([]float32, reduceChunks*cols)
+	buf := borrow(reduceChunks * cols)
+	defer scratch.Put(buf)
+	part := *buf
+	clear(part)
 	chunks(rows, rows > rowGrain(cols), func(c, lo, hi int) {
 		p := part[c*cols : (c+1)*cols]
 		for i := lo; i < hi; i++ {

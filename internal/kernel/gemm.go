@@ -37,19 +37,46 @@ func (m Matrix) EveryLast(n int) Matrix {
 // integer of at most 2^24 in magnitude. Otherwise its last bits may differ
 // between CPUs, but not between thread counts.
 func Gemm(c, a, b Matrix, transA, transB, accumulate bool) {
-	tA, tB := blas.NoTrans, blas.NoTrans
 	k := a.Cols
 	if transA {
-		tA, k = blas.Trans, a.Rows
+		k = a.Rows
 	}
+	tilesDown, tilesAcross := tiles(c.Rows, tileRows), tiles(c.Cols, tileCols)
+	grain := max(1, gemmGrain/(2*k*tileRows*min(c.Cols, tileCols)))
+	Parallel(tilesDown*tilesAcross, grain, func(lo, hi int) {
+		for t := lo; t < hi; t++ {
+			i, j := t/tilesAcross*tileRows, t%tilesAcross*tileCols
+			gemmTile(c, a, b, transA, transB, accumulate, i, min(i+tileRows, c.Rows), j, min(j+tileCols, c.Cols), k)
+		}
+	})
+}
+
+// The library below runs products of up to this size on the calling goroutine,
+// without allocating; the tiles, and so the result, depend on the sizes alone.
+const (
+	tileRows = 64
+	tileCols = 192
+	// gemmGrain is the number of operations that pays for a goroutine.
+	gemmGrain = 1 << 17
+)
+
+func tiles(n, size int) int { return (n + size - 1) / size }
+
+// gemmTile computes rows [i0, i1) and columns [j0, j1) of c.
+func gemmTile(c, a, b Matrix, transA, transB, accumulate bool, i0, i1, j0, j1, k int) {
+	tA, aFrom := blas.NoTrans, i0*a.Stride
+	if transA {
+		tA, aFrom = blas.Trans, i0
+	}
+	tB, bFrom := blas.NoTrans, j0
 	if transB {
-		tB = blas.Trans
+		tB, bFrom = blas.Trans, j0*b.Stride
 	}
 	var beta float32
 	if accumulate {
 		beta = 1
 	}
-	gonum.Implementation{}.Sgemm(tA, tB, c.Rows, c.Cols, k, 1, a.Data, a.Stride, b.Data, b.Stride, beta, c.Data, c.Stride)
+	gonum.Implementation{}.Sgemm(tA, tB, i1-i0, j1-j0, k, 1, a.Data[aFrom:], a.Stride, b.Data[bFrom:], b.Stride, beta, c.Data[i0*c.Stride+j0:], c.Stride)
 }
 
 // GemmInt8 writes the exact integer product a*b of codes, rounded once to
@@ -59,7 +86,7 @@ func GemmInt8(c Matrix, a []int8, aStride int, b []int8, bStride, k int) {
 	need("int8 product's right side", len(b), (k-1)*bStride+c.Cols)
 	need("int8 product", len(c.Data), (c.Rows-1)*c.Stride+c.Cols)
 	Parallel(c.Rows, rowGrain(c.Cols*k), func(lo, hi int) {
-		acc := make([]int32, c.Cols)
+		acc := make([]int32, c.Cols) // rare: see quant.MaxExactIn
 		for i := lo; i < hi; i++ {
 			clear(acc)
 			for p, x := range a[i*aStride : i*aStride+k] {

@@ -50,7 +50,10 @@ func (n Norm) Backward(dx, dgain, dbias, dy, x, gain, mean, rstd []float32) {
 	need("norm input", len(x), rows*cols)
 	need("norm input gradient", len(dx), rows*cols)
 	need("norm upstream gradient", len(dy), rows*cols)
-	part := make([]float32, 2*reduceChunks*cols)
+	buf := borrow(2 * reduceChunks * cols)
+	defer scratch.Put(buf)
+	part := *buf
+	clear(part)
 	chunks(rows, rows > rowGrain(8*cols), func(c, lo, hi int) {
 		pg := part[2*c*cols : (2*c+1)*cols]
 		pb := part[(2*c+1)*cols : (2*c+2)*cols]

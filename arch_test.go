@@ -1,0 +1,54 @@
+package qat_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const modulePath = "github.com/qat-go/qat"
+
+// mayImport says which of the module's packages a package may depend on, directly
+// or not. A package that is missing here fails the test.
+var mayImport = map[string][]string{
+	"internal/kernel": {},
+	"quant":           {"internal/kernel"},
+	"spec":            {"quant", "internal/kernel"},
+	"checkpoint":      {},
+	"dataset":         {},
+	"solver":          {},
+	"":                {"spec", "quant", "internal/kernel"},
+	"train":           {"", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset"},
+	"cmd/qat":         {"train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset"},
+}
+
+// usesGorgonia are the packages that may know Gorgonia.
+var usesGorgonia = []string{"", "solver", "train", "cmd/qat"}
+
+func TestImportDirection(t *testing.T) {
+	list := func(args ...string) []string {
+		out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+		require.NoError(t, err)
+		return strings.Fields(string(out))
+	}
+	short := func(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, modulePath), "/") }
+	for _, pkg := range list("./...") {
+		name := short(pkg)
+		allowed, known := mayImport[name]
+		if !assert.True(t, known, "%q has no place in the order of packages", name) {
+			continue
+		}
+		for _, dep := range list("-deps", pkg) {
+			switch {
+			case dep == pkg:
+			case dep == modulePath || strings.HasPrefix(dep, modulePath+"/"):
+				assert.Contains(t, allowed, short(dep), "%q must not depend on %q", name, short(dep))
+			case strings.HasPrefix(dep, "gorgonia.org/"):
+				assert.Contains(t, usesGorgonia, name, "%q must not depend on %s", name, dep)
+			}
+		}
+	}
+}

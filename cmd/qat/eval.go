@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/qat-go/qat/train"
+	"github.com/spf13/cobra"
+)
+
+// evalCommand is qat eval.
+func evalCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "eval DIR",
+		Short:   "Evaluate a trained run on its own test part",
+		Long:    `Load the latent weights of a run and report its accuracy on the test part of the data that it was trained on.`,
+		Example: "  qat eval " + defaultDir,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return work(runEval(cmd, args[0], asJSON))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+// evaluation is what qat eval prints with --json.
+type evaluation struct {
+	Event        string  `json:"event"`
+	TestAccuracy float64 `json:"test_accuracy"`
+	TestLoss     float64 `json:"test_loss"`
+	Examples     int     `json:"examples"`
+	Dir          string  `json:"dir"`
+}
+
+func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
+	c, saved, err := train.Load(filepath.Join(dir, latentsFile))
+	if err != nil {
+		return err
+	}
+	_, test, err := saved.Data.Load()
+	if err != nil {
+		return err
+	}
+	m, err := c.Evaluate(test)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		writeJSON(cmd.OutOrStdout(), evaluation{"eval", m.Accuracy, m.Loss, test.Len(), dir})
+		return nil
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "model          %v\ntest part      %d sequences of %s, %s split\ntest accuracy  %.4f\ntest loss      %.4f\n",
+		saved.Config.Model, test.Len(), saved.Data.Name, saved.Data.Split, m.Accuracy, m.Loss)
+	return nil
+}

@@ -1,0 +1,79 @@
+// Command qat trains quantized sequence transformers and evaluates them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Exit statuses.
+const (
+	statusOK          = 0
+	statusFailed      = 1   // the work failed
+	statusUsage       = 2   // the command line is wrong
+	statusInterrupted = 130 // as a shell reports Ctrl-C
+)
+
+// run is main without the process: it returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var failed *failure
+	switch {
+	case err == nil:
+		return statusOK
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "qat: interrupted; nothing was saved")
+		return statusInterrupted
+	case errors.As(err, &failed):
+		fmt.Fprintln(stderr, "qat:", failed.error)
+		return statusFailed
+	}
+	fmt.Fprintf(stderr, "qat: %v\nRun 'qat --help' for the commands and flags.\n", err)
+	return statusUsage
+}
+
+// failure is an error of the work, not of the command line.
+type failure struct{ error }
+
+func (f *failure) Unwrap() error { return f.error }
+
+// work wraps what a command does once its flags are judged.
+func work(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err}
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "qat",
+		Short: "Train quantized sequence transformers",
+		Long: `qat trains small sequence transformers whose weights are quantized while they
+train, to 1, 1.58, 4 or 8 bits.`,
+		Example: `  qat train                          # ternary, on the embedded digits
+  qat train --quantize int4 -o run4
+  qat eval run4
+  qat compare --modes float,ternary --seeds 3`,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(trainCommand(), evalCommand(), compareCommand())
+	return root
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/checkpoint"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// quick are flags that make a run of about a second.
+var quick = []string{"--epochs", "1", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2"}
+
+func command(args ...string) (status int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	status = run(args, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+func lastLine(t *testing.T, out string) map[string]any {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var last map[string]any
+	for _, l := range lines {
+		last = nil
+		require.NoError(t, json.Unmarshal([]byte(l), &last), "every line is one JSON object: %q", l)
+	}
+	return last
+}
+
+func TestTrainEval(t *testing.T) {
+	for _, mode := range []string{"ternary", "float", "int8"} {
+		t.Run(mode, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "new", "run")
+			status, out, errs := command(append([]string{"train", "--quantize", mode, "-o", dir, "--json"}, quick...)...)
+			require.Equal(t, statusOK, status, errs)
+			assert.Empty(t, errs)
+			done := lastLine(t, out)
+			assert.Equal(t, "done", done["event"])
+			assert.Equal(t, dir, done["dir"])
+			assert.Len(t, done, 8)
+			for _, key := range []string{"test_accuracy", "test_loss", "seconds", "parameters", "float_bytes", "packed_bytes"} {
+				assert.Positive(t, done[key], key)
+			}
+			assert.LessOrEqual(t, done["test_accuracy"], 1.0, "a fraction")
+			assert.Equal(t, 4*done["parameters"].(float64), done["float_bytes"])
+			if mode == "float" {
+				assert.Equal(t, done["float_bytes"], done["packed_bytes"])
+			} else {
+				assert.Less(t, done["packed_bytes"], done["float_bytes"])
+			}
+
+			status, out, errs = command("eval", dir, "--json")
+			require.Equal(t, statusOK, status, errs)
+			eval := lastLine(t, out)
+			assert.Equal(t, done["test_accuracy"], eval["test_accuracy"], "eval must report the very accuracy of train")
+			assert.Equal(t, done["test_loss"], eval["test_loss"])
+
+			picture, err := os.Open(filepath.Join(dir, curveFile))
+			require.NoError(t, err)
+			defer picture.Close()
+			_, err = png.Decode(picture)
+			assert.NoError(t, err)
+			files, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			assert.Len(t, files, 2, "latents, curve and nothing else")
+		})
+	}
+}
+
+func TestTrainRepeats(t *testing.T) {
+	read := func(seed string) checkpoint.File {
+		dir := t.TempDir()
+		status, _, errs := command(append([]string{"train", "-o", dir, "--seed", seed}, quick...)...)
+		require.Equal(t, statusOK, status, errs)
+		f, err := checkpoint.Read(filepath.Join(dir, latentsFile))
+		require.NoError(t, err)
+		return f
+	}
+	first := read("3")
+	assert.Equal(t, first, read("3"))
+	assert.NotEqual(t, first.Tensors, read("4").Tensors)
+}
+
+func TestEvalUsesTheRunsTestPart(t *testing.T) {
+	dir := t.TempDir()
+	status, out, errs := command(append([]string{"train", "-o", dir, "--split", "shuffled", "--test-fraction", "0.1", "--split-seed", "7", "--json"}, quick...)...)
+	require.Equal(t, statusOK, status, errs)
+	done := lastLine(t, out)
+	status, out, errs = command("eval", dir, "--json")
+	require.Equal(t, statusOK, status, errs)
+	eval := lastLine(t, out)
+	assert.Equal(t, 180.0, eval["examples"], "a tenth of 1,797, rounded up")
+	assert.Equal(t, done["test_accuracy"], eval["test_accuracy"])
+}
+
+func TestPlainOutput(t *testing.T) {
+	dir := t.TempDir()
+	status, out, _ := command(append([]string{"train", "-o", dir}, quick...)...)
+	require.Equal(t, statusOK, status)
+	for _, want := range []string{"1437 to train on, 360 to test on", "ternary weights, int8 activations", "epoch 1/1  loss", "test accuracy  0.", "packed", "latents.safetensors"} {
+		assert.Contains(t, out, want)
+	}
+	assert.NotContains(t, out, "\x1b", "no terminal codes in a pipe")
+	assert.NotContains(t, out, "\r")
+	status, out, _ = command("eval", dir)
+	require.Equal(t, statusOK, status)
+	assert.Contains(t, out, "360 sequences of digits, given split")
+}
+
+func TestCompare(t *testing.T) {
+	args := append([]string{"compare", "--modes", "float,ternary", "--seeds", "2", "--json"}, quick...)
+	status, out, errs := command(args...)
+	require.Equal(t, statusOK, status, errs)
+	var names []string
+	for l := range strings.SplitSeq(strings.TrimSpace(out), "\n") {
+		var c comparison
+		require.NoError(t, json.Unmarshal([]byte(l), &c))
+		names = append(names, c.Name)
+		var sum float64
+		for _, a := range c.Accuracies {
+			sum += a
+		}
+		assert.InDelta(t, sum/float64(len(c.Accuracies)), c.Mean, 1e-12, c.Name)
+	}
+	assert.Equal(t, []string{"float", "ternary", "1-nearest-neighbour", "logistic regression"}, names)
+}
+
+func TestFaults(t *testing.T) {
+	notARun := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(notARun, latentsFile), []byte("hello"), 0o666))
+	file := filepath.Join(notARun, latentsFile)
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		want   string
+	}{
+		{"unknown command", []string{"trian"}, statusUsage, `unknown command "trian"`},
+		{"unknown flag", []string{"train", "--epoch", "3"}, statusUsage, "unknown flag: --epoch"},
+		{"argument", []string{"train", "digits"}, statusUsage, "digits"},
+		{"mode", []string{"train", "--quantize", "int3"}, statusUsage, `unknown mode "int3": want one of float, binary, ternary, int4, int8`},
+		{"number", []string{"train", "--epochs", "many"}, statusUsage, "many"},
+		{"range", []string{"train", "--dropout", "1", "--epochs", "0"}, statusUsage, "epochs 0 is below 1"},
+		{"both faults", []string{"train", "--dropout", "1", "--epochs", "0"}, statusUsage, "dropout 1 is outside [0, 1)"},
+		{"heads", []string{"train", "--num-heads", "5"}, statusUsage, "hidden size 64 is not a multiple of 5 heads"},
+		{"data", []string{"train", "--data", "mnist"}, statusUsage, `unknown data "mnist"`},
+		{"split", []string{"train", "--split", "half"}, statusUsage, `unknown split "half"`},
+		{"edifice int8", []string{"train", "--numerics", "edifice", "--activations", "int8"}, statusUsage, "int8 activations"},
+		{"seeds", []string{"compare", "--seeds", "0"}, statusUsage, "--seeds 0"},
+		{"eval without", []string{"eval"}, statusUsage, "accepts 1 arg"},
+		{"no run", []string{"eval", filepath.Join(notARun, "none")}, statusFailed, latentsFile},
+		{"not a run", []string{"eval", notARun}, statusFailed, latentsFile},
+		{"output is a file", []string{"train", "-o", file}, statusFailed, file},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, out, errs := command(c.args...)
+			assert.Equal(t, c.status, status)
+			assert.Contains(t, errs, c.want)
+			assert.Contains(t, errs, "qat: ")
+			assert.Empty(t, out, "errors go to stderr")
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{}, {"--help"}, {"train", "--help"}, {"eval", "--help"}, {"compare", "--help"}} {
+		status, out, _ := command(args...)
+		assert.Equal(t, statusOK, status, args)
+		assert.Contains(t, out, "Examples:", args)
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/qat-go/qat/train"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// reporter tells what a training does: to a person at a terminal, in a pipe, or
+// to a program.
+type reporter interface {
+	begin(t *train.Trainer, r *recipe, learn, test int)
+	step(e train.Event)
+	epoch(m epochMean)
+	abort()
+	end(r result)
+}
+
+func newReporter(w io.Writer, asJSON bool) reporter {
+	if asJSON {
+		return jsonReporter{w}
+	}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return &barReporter{lineReporter: lineReporter{w}}
+	}
+	return &lineReporter{w}
+}
+
+// jsonReporter prints one object a line.
+type jsonReporter struct{ w io.Writer }
+
+func (jsonReporter) begin(*train.Trainer, *recipe, int, int) {}
+func (jsonReporter) step(train.Event)                        {}
+func (j jsonReporter) epoch(m epochMean)                     { writeJSON(j.w, m) }
+func (jsonReporter) abort()                                  {}
+func (j jsonReporter) end(r result)                          { writeJSON(j.w, r) }
+
+// lineReporter prints a line an epoch.
+type lineReporter struct{ w io.Writer }
+
+func (l *lineReporter) begin(t *train.Trainer, r *recipe, learn, test int) {
+	m := t.Config().Model
+	fmt.Fprintf(l.w, "data      %s, %s split: %d to train on, %d to test on; %d steps of %d values\n",
+		r.source.Name, r.source.Split, learn, test, m.WindowSize, m.EmbedDim)
+	fmt.Fprintf(l.w, "model     %v weights, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
+		m.Quantize, m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
+}
+
+func (*lineReporter) step(train.Event) {}
+
+func (l *lineReporter) epoch(m epochMean) {
+	fmt.Fprintf(l.w, "epoch %*d/%d  loss %.4f  accuracy %.4f  learning rate %.2e  %.0f examples/s\n",
+		len(fmt.Sprint(m.Epochs)), m.Epoch, m.Epochs, m.Loss, m.Accuracy, m.LearningRate, m.PerSecond)
+}
+
+func (*lineReporter) abort() {}
+
+func (l *lineReporter) end(r result) {
+	fmt.Fprintf(l.w, `
+test accuracy  %.4f
+test loss      %.4f
+parameters     %d, head included
+size           %d bytes as float32, %d packed (%.1f times smaller)
+time           %.1f s
+saved          %s/%s (latent weights), %s/%s
+`, r.TestAccuracy, r.TestLoss, r.Parameters, r.FloatBytes, r.PackedBytes,
+		float64(r.FloatBytes)/float64(r.PackedBytes), r.Seconds, r.Dir, latentsFile, r.Dir, curveFile)
+}
+
+// barReporter shows a progress bar instead of lines.
+type barReporter struct {
+	lineReporter
+	bar *progressbar.ProgressBar
+}
+
+func (b *barReporter) step(e train.Event) {
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions(e.Steps,
+			progressbar.OptionSetWriter(b.w),
+			progressbar.OptionSetWidth(20),
+			progressbar.OptionSetItsString("steps"),
+			progressbar.OptionShowIts(),
+			progressbar.OptionShowCount(),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionUseANSICodes(true),
+		)
+	}
+	b.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.3f  accuracy %.3f", e.Epoch, e.Epochs, e.Loss, e.Accuracy))
+	_ = b.bar.Add(1) // a bar that cannot be drawn must not stop the training
+}
+
+func (*barReporter) epoch(epochMean) {}
+
+func (b *barReporter) abort() {
+	if b.bar != nil {
+		_ = b.bar.Exit()
+		fmt.Fprintln(b.w)
+	}
+}
+
+func (b *barReporter) end(r result) {
+	fmt.Fprintln(b.w)
+	b.lineReporter.end(r)
+}

@@ -1,0 +1,192 @@
+// Package dataset holds labelled sequences: the Set every reader returns, its
+// splits, seeded shuffles, and one small real data set embedded in the binary.
+//
+// Letters in comments: N sequences, T steps, E channels, C classes.
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Set is a labelled collection of equally long sequences.
+//
+// Shapes: Values [N, Steps, Channels], row-major; Labels [N].
+type Set struct {
+	Name     string
+	Steps    int      // T
+	Channels int      // E
+	Classes  []string // the names of the classes, by label
+	Values   []float32
+	Labels   []int // indices into Classes
+}
+
+// Len returns the number of sequences, N.
+func (s *Set) Len() int { return len(s.Labels) }
+
+// At returns sequence i as a view: writing to it writes to the set.
+//
+// Shapes: [Steps, Channels], row-major.
+// Errors: panics, as an index does, if i is outside 0..Len()-1.
+func (s *Set) At(i int) []float32 {
+	size := s.Steps * s.Channels
+	values := s.Values[:len(s.Values):len(s.Values)] // a slice may reach past its length
+	return values[i*size : (i+1)*size : (i+1)*size]
+}
+
+// Subset copies the sequences at indices, in that order, into a new set.
+// An index may come more than once.
+//
+// Errors: an invalid set, no indices, or an index outside 0..Len()-1.
+func (s *Set) Subset(indices []int) (*Set, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if len(indices) == 0 {
+		return nil, s.fault("a subset of no sequences, want 1 or more")
+	}
+	for k, i := range indices {
+		if i < 0 || i >= s.Len() {
+			return nil, s.fault("indices[%d] is %d, want 0 to %d", k, i, s.Len()-1)
+		}
+	}
+	return s.pick(indices), nil
+}
+
+// pick is Subset without its checks.
+func (s *Set) pick(indices []int) *Set {
+	size := s.Steps * s.Channels
+	out := &Set{
+		Name:     s.Name,
+		Steps:    s.Steps,
+		Channels: s.Channels,
+		Classes:  slices.Clone(s.Classes),
+		Values:   make([]float32, 0, len(indices)*size),
+		Labels:   make([]int, 0, len(indices)),
+	}
+	for _, i := range indices {
+		out.Values = append(out.Values, s.At(i)...)
+		out.Labels = append(out.Labels, s.Labels[i])
+	}
+	return out
+}
+
+// clone copies the set.
+func (s *Set) clone() *Set {
+	out := *s
+	out.Classes = slices.Clone(s.Classes)
+	out.Values = slices.Clone(s.Values)
+	out.Labels = slices.Clone(s.Labels)
+	return &out
+}
+
+// Validate reports every kind of fault the set has, joined. A fault that many
+// labels or values share is reported once, with the first place and the count.
+//
+// A valid set has 1 or more sequences, steps, channels and classes, classes
+// with distinct names, labels within them, and finite values of the length
+// that N, Steps and Channels say.
+func (s *Set) Validate() error {
+	if s == nil {
+		return errors.New("dataset: the set is nil")
+	}
+	return errors.Join(s.validateSizes(), s.validateClasses(), s.validateLabels(), s.validateValues())
+}
+
+func (s *Set) validateSizes() error {
+	var faults []error
+	if s.Steps < 1 {
+		faults = append(faults, s.fault("%d steps, want 1 or more", s.Steps))
+	}
+	if s.Channels < 1 {
+		faults = append(faults, s.fault("%d channels, want 1 or more", s.Channels))
+	}
+	if s.Len() == 0 {
+		faults = append(faults, s.fault("no sequences, want 1 or more"))
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	// By division, for the product may overflow.
+	n := len(s.Values)
+	if n%s.Steps != 0 || n/s.Steps%s.Channels != 0 || n/s.Steps/s.Channels != s.Len() {
+		return s.fault("%d values, want %d sequences x %d steps x %d channels",
+			n, s.Len(), s.Steps, s.Channels)
+	}
+	return nil
+}
+
+func (s *Set) validateClasses() error {
+	if len(s.Classes) == 0 {
+		return s.fault("no classes, want 1 or more")
+	}
+	var faults []error
+	first := make(map[string]int, len(s.Classes))
+	for i, name := range s.Classes {
+		if name == "" {
+			faults = append(faults, s.fault("class %d has no name", i))
+			continue
+		}
+		if j, ok := first[name]; ok {
+			faults = append(faults, s.fault("classes %d and %d are both named %q", j, i, name))
+			continue
+		}
+		first[name] = i
+	}
+	return errors.Join(faults...)
+}
+
+func (s *Set) validateLabels() error {
+	if len(s.Classes) == 0 {
+		return nil // reported as that
+	}
+	outside := func(label int) bool { return label < 0 || label >= len(s.Classes) }
+	i := slices.IndexFunc(s.Labels, outside)
+	if i < 0 {
+		return nil
+	}
+	return s.fault("label of sequence %d is %d, want 0 to %d%s",
+		i, s.Labels[i], len(s.Classes)-1, andMore(s.Labels, outside))
+}
+
+func (s *Set) validateValues() error {
+	i := slices.IndexFunc(s.Values, notFinite)
+	if i < 0 {
+		return nil
+	}
+	where := fmt.Sprintf("value %d", i)
+	if s.Steps > 0 && s.Channels > 0 {
+		row := i / s.Channels
+		where = fmt.Sprintf("sequence %d, step %d, channel %d", row/s.Steps, row%s.Steps, i%s.Channels)
+	}
+	return s.fault("%s is %v, want a finite value%s", where, s.Values[i], andMore(s.Values, notFinite))
+}
+
+func notFinite(v float32) bool {
+	return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0)
+}
+
+// andMore says how many elements besides the first are bad, if any.
+func andMore[T any](all []T, bad func(T) bool) string {
+	n := -1
+	for _, v := range all {
+		if bad(v) {
+			n++
+		}
+	}
+	if n < 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %d more)", n)
+}
+
+// fault is an error that begins with the package and the set's name.
+func (s *Set) fault(format string, args ...any) error {
+	name := s.Name
+	if name == "" {
+		name = "unnamed set"
+	}
+	return fmt.Errorf("dataset: %s: %w", name, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,48 @@
+package dataset
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSourceLoad(t *testing.T) {
+	all, err := Digits()
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name        string
+		source      Source
+		train, test int
+	}{
+		{"given", Source{Name: "digits", Split: SplitGiven}, 1437, 360},
+		{"validation", Source{Name: "digits", Split: SplitValidation}, 1149, 288},
+		{"shuffled", Source{Name: "digits", Split: SplitRandom, TestFraction: 0.2, Seed: 11}, 1437, 360},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			train, test, err := c.source.Load()
+			require.NoError(t, err)
+			assert.Equal(t, []int{c.train, c.test}, []int{train.Len(), test.Len()})
+			again, _, err := c.source.Load()
+			require.NoError(t, err)
+			assert.Equal(t, train, again, "a source must give the same parts again")
+		})
+	}
+	_, validation, err := Source{Name: "digits", Split: SplitValidation}.Load()
+	require.NoError(t, err)
+	assert.Equal(t, all.Labels[1149:1437], validation.Labels, "the validation part must stay off the test part")
+}
+
+func TestSourceFaults(t *testing.T) {
+	for _, c := range []struct {
+		source Source
+		want   string
+	}{
+		{Source{Name: "mnist", Split: SplitGiven}, `unknown data "mnist": want digits`},
+		{Source{Name: "digits", Split: "fair"}, `unknown split "fair": want one of given, shuffled, validation`},
+		{Source{Name: "digits", Split: SplitRandom, TestFraction: 1}, "test fraction 1 is outside (0, 1)"},
+	} {
+		_, _, err := c.source.Load()
+		assert.ErrorContains(t, err, c.want)
+	}
+}

@@ -1,0 +1,41 @@
+package train
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/qat-go/qat/dataset"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// toySet is n sequences of 11 steps of 3 values; the class is the channel that
+// carries a ramp.
+func toySet(n int, seed uint64) *dataset.Set {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	s := &dataset.Set{Name: "toy", Steps: 11, Channels: 3, Classes: []string{"a", "b", "c"}}
+	for i := range n {
+		label := i % 3
+		s.Labels = append(s.Labels, label)
+		for t := range s.Steps {
+			for c := range s.Channels {
+				v := 0.3 * rng.NormFloat64()
+				if c == label {
+					v += float64(t) / 5
+				}
+				s.Values = append(s.Values, float32(v))
+			}
+		}
+	}
+	return s
+}
+
+// toyConfig is a small recipe with 4 steps of 13 and one of 1 an epoch on 53
+// sequences.
+func toyConfig() Config {
+	c := Defaults()
+	c.Model.HiddenSize, c.Model.NumHeads, c.Model.NumLayers = 16, 2, 2
+	c.Epochs, c.BatchSize = 3, 13
+	return c
+}

@@ -1,0 +1,135 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"time"
+
+	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/solver"
+)
+
+// Event is one step of a training run.
+type Event struct {
+	Step, Steps   int     // counted from 1, of how many
+	Epoch, Epochs int     // counted from 1, of how many
+	EpochEnd      bool    // this was the epoch's last step
+	Batch         int     // sequences in the step
+	Loss          float64 // of the step's batch, in training mode
+	Accuracy      float64 // of the step's batch, a fraction
+	LearnRate     float64
+	// ExamplesPerSecond is the rate since the run began.
+	ExamplesPerSecond float64
+}
+
+// Trainer is a classifier and the means to train it on one set of data.
+type Trainer struct {
+	Classifier
+	cfg   Config
+	data  *dataset.Set
+	opt   *solver.AdamW
+	learn map[int]*program // by batch size
+	step  int
+}
+
+// New builds a model with a head for the data's classes.
+//
+// Errors: every fault of the configuration or of the data.
+func New(cfg Config, data *dataset.Set) (*Trainer, error) {
+	if data == nil {
+		return nil, errors.New("train: no data")
+	}
+	if err := errors.Join(cfg.Validate(), data.Validate()); err != nil {
+		return nil, err
+	}
+	for _, d := range []struct {
+		what string
+		have *int
+		want int
+	}{{"embed size", &cfg.Model.EmbedDim, data.Channels}, {"window", &cfg.Model.WindowSize, data.Steps}} {
+		if *d.have != 0 && *d.have != d.want {
+			return nil, fmt.Errorf("train: %s %d, but the data has %d", d.what, *d.have, d.want)
+		}
+		*d.have = d.want
+	}
+	cfg.BatchSize = min(cfg.BatchSize, data.Len())
+	t := &Trainer{
+		Classifier: Classifier{model: cfg.Model, classes: data.Classes, seed: cfg.Seed, evaluate: map[int]*program{}},
+		cfg:        cfg, data: data, learn: map[int]*program{},
+	}
+	var err error
+	if t.main, err = newProgram(cfg.Model, len(data.Classes), cfg.BatchSize, cfg.Seed, true, nil); err != nil {
+		return nil, err
+	}
+	t.learn[cfg.BatchSize] = t.main
+	// The cosine is 0 one step after the last, so that the last one still learns.
+	t.opt, err = solver.NewAdamW(
+		solver.WithSchedule(solver.Cosine(cfg.LearnRate, int(cfg.Warmup*float64(t.steps())), t.steps()+1)),
+		solver.WithWeightDecay(cfg.WeightDecay), solver.WithClipNorm(cfg.ClipNorm))
+	return t, err
+}
+
+// steps is the number of steps of the whole run.
+func (t *Trainer) steps() int {
+	return t.cfg.Epochs * ((t.data.Len() + t.cfg.BatchSize - 1) / t.cfg.BatchSize)
+}
+
+// Config returns the configuration with what the data decided filled in.
+func (t *Trainer) Config() Config { return t.cfg }
+
+// Steps runs the training and yields an event a step. Leaving the loop stops the
+// training; so does ctx, whose error is then the last to be yielded.
+func (t *Trainer) Steps(ctx context.Context) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		start, seen := time.Now(), 0
+		for epoch := 1; epoch <= t.cfg.Epochs; epoch++ {
+			order := dataset.Shuffle(t.data.Len(), t.cfg.Seed, epoch)
+			for len(order) > 0 {
+				if err := ctx.Err(); err != nil {
+					yield(Event{}, err)
+					return
+				}
+				batch := order[:min(t.cfg.BatchSize, len(order))]
+				order = order[len(batch):]
+				e, err := t.stepOn(batch)
+				seen += len(batch)
+				e.Epoch, e.Epochs, e.EpochEnd, e.Batch = epoch, t.cfg.Epochs, len(order) == 0, len(batch)
+				e.ExamplesPerSecond = float64(seen) / time.Since(start).Seconds()
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// stepOn makes one step on the sequences at indices.
+func (t *Trainer) stepOn(indices []int) (Event, error) {
+	p, err := t.program(t.learn, len(indices), true)
+	if err != nil {
+		return Event{}, err
+	}
+	p.load(t.data, indices)
+	rng := rand.New(rand.NewPCG(t.cfg.Seed, uint64(t.step)))
+	x, n := p.x.Float32s(), t.data.Steps*t.data.Channels
+	for i := range indices {
+		t.cfg.Augment.apply(x[i*n:(i+1)*n], t.data.Steps, t.data.Channels, rng)
+	}
+	p.model.SetStep(uint64(t.step)) // programs of other batch sizes have steps of their own
+	if err := p.run(); err != nil {
+		return Event{}, fmt.Errorf("train: step %d: %w", t.step+1, err)
+	}
+	if err := t.opt.Step(p.grads); err != nil {
+		return Event{}, fmt.Errorf("train: step %d: %w", t.step+1, err)
+	}
+	t.step++
+	labels := make([]int, len(indices))
+	for i, at := range indices {
+		labels[i] = t.data.Labels[at]
+	}
+	m := Measure(p.logit(), labels, len(t.data.Classes))
+	return Event{Step: t.step, Steps: t.steps(), Loss: p.lossValue(), Accuracy: m.Accuracy, LearnRate: t.opt.LearnRate()}, nil
+}

@@ -1,0 +1,261 @@
+package train
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"testing"
+
+	"github.com/qat-go/qat/checkpoint"
+	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/quant"
+	"github.com/qat-go/qat/solver"
+	"github.com/qat-go/qat/spec"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// finish trains to the end and returns the events.
+func finish(t *testing.T, tr *Trainer) []Event {
+	t.Helper()
+	var events []Event
+	for e, err := range tr.Steps(context.Background()) {
+		require.NoError(t, err)
+		events = append(events, e)
+	}
+	return events
+}
+
+// latents returns every parameter's values.
+func latents(t *testing.T, c *Classifier) map[string][]float32 {
+	t.Helper()
+	all := map[string][]float32{}
+	for _, l := range c.layers() {
+		for _, p := range l.Params() {
+			v, err := l.ParamValue(p.Name)
+			require.NoError(t, err)
+			all[p.Name] = v
+		}
+	}
+	return all
+}
+
+func newTrainer(t *testing.T, c Config, s *dataset.Set) *Trainer {
+	t.Helper()
+	tr, err := New(c, s)
+	require.NoError(t, err)
+	return tr
+}
+
+func TestTrainerEvents(t *testing.T) {
+	tr := newTrainer(t, toyConfig(), toySet(53, 1))
+	events := finish(t, tr)
+	require.Len(t, events, 15, "3 epochs of 4 full batches and one of 1 sequence")
+	seen, ends := 0, 0
+	for i, e := range events {
+		assert.Equal(t, i+1, e.Step)
+		assert.Equal(t, 15, e.Steps)
+		assert.Equal(t, 1+i/5, e.Epoch)
+		assert.Equal(t, i%5 == 4, e.EpochEnd, "step %d", e.Step)
+		assert.Positive(t, e.ExamplesPerSecond)
+		assert.False(t, math.IsNaN(e.Loss))
+		seen += e.Batch
+		if e.EpochEnd {
+			ends++
+		}
+	}
+	assert.Equal(t, 3*53, seen, "every sequence is used once an epoch")
+	assert.Equal(t, 3, ends)
+	assert.Positive(t, events[14].LearnRate, "the last step learns too")
+	assert.Less(t, events[14].LearnRate, 0.1*events[1].LearnRate, "the cosine nears 0")
+}
+
+func TestTrainerLearns(t *testing.T) {
+	for _, mode := range quant.Modes() {
+		t.Run(mode.String(), func(t *testing.T) {
+			c := toyConfig()
+			c.Model.Quantize, c.Epochs = mode, 12
+			tr := newTrainer(t, c, toySet(53, 1))
+			finish(t, tr)
+			m, err := tr.Evaluate(toySet(59, 2))
+			require.NoError(t, err)
+			assert.Greater(t, m.Accuracy, 0.9, "chance is 0.33")
+		})
+	}
+}
+
+func TestTrainerRepeats(t *testing.T) {
+	train := func(seed uint64, threads int) map[string][]float32 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+		c := toyConfig()
+		c.Seed = seed
+		c.Augment = Augment{Jitter: 0.1, Scale: 0.1, Shift: 1}
+		tr := newTrainer(t, c, toySet(53, 1))
+		finish(t, tr)
+		return latents(t, &tr.Classifier)
+	}
+	first := train(5, 1)
+	for _, threads := range []int{1, 2, 4} {
+		assert.Equal(t, first, train(5, threads), "GOMAXPROCS %d", threads)
+	}
+	assert.NotEqual(t, first, train(6, 1), "another seed must train another model")
+}
+
+func TestEvaluateLeavesTrainingAlone(t *testing.T) {
+	plain := newTrainer(t, toyConfig(), toySet(53, 1))
+	finish(t, plain)
+	watched := newTrainer(t, toyConfig(), toySet(53, 1))
+	for e, err := range watched.Steps(context.Background()) {
+		require.NoError(t, err)
+		if e.EpochEnd {
+			_, err := watched.Evaluate(toySet(17, 3))
+			require.NoError(t, err)
+		}
+	}
+	assert.Equal(t, latents(t, &plain.Classifier), latents(t, &watched.Classifier))
+}
+
+// TestPartialBatch makes the same steps, of 13 and of 5 sequences, by a trainer
+// whose graph with the parameters is for 13 and by one whose graph is for 5: the
+// parameters, moments and dropout's steps must be shared between the graphs.
+func TestPartialBatch(t *testing.T) {
+	train := func(batch int) map[string][]float32 {
+		c := toyConfig()
+		c.BatchSize = batch
+		tr := newTrainer(t, c, toySet(53, 1))
+		var err error
+		tr.opt, err = solver.NewAdamW(solver.WithLearnRate(0.01)) // a schedule would depend on the batch size
+		require.NoError(t, err)
+		for _, indices := range [][]int{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {3, 1, 4, 15, 9}, {52, 51, 50, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}} {
+			_, err := tr.stepOn(indices)
+			require.NoError(t, err)
+		}
+		return latents(t, &tr.Classifier)
+	}
+	assert.Equal(t, train(13), train(5))
+}
+
+func TestStepsStop(t *testing.T) {
+	tr := newTrainer(t, toyConfig(), toySet(53, 1))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var last error
+	n := 0
+	for _, err := range tr.Steps(ctx) {
+		if last = err; err != nil {
+			break
+		}
+		if n++; n == 2 {
+			cancel()
+		}
+	}
+	assert.Equal(t, 2, n, "a cancelled context stops before the next step")
+	assert.ErrorIs(t, last, context.Canceled)
+	for range tr.Steps(context.Background()) {
+		break // leaving the loop must not hang or panic
+	}
+}
+
+func TestNewFaults(t *testing.T) {
+	_, err := New(Defaults(), nil)
+	assert.ErrorContains(t, err, "no data")
+	c := toyConfig()
+	c.Epochs, c.BatchSize, c.LearnRate, c.Warmup = 0, -1, math.NaN(), 2
+	c.Augment = Augment{Jitter: -1, Shift: -1}
+	c.Model.Pooling = spec.AllTimesteps
+	_, err = New(c, toySet(53, 1))
+	for _, want := range []string{"epochs 0", "batch size -1", "learning rate NaN", "warm-up 2", "jitter -1", "shift -1", "pooling all"} {
+		assert.ErrorContains(t, err, want)
+	}
+	c = toyConfig()
+	c.Model.WindowSize, c.Model.EmbedDim = 12, 0
+	_, err = New(c, toySet(53, 1))
+	assert.ErrorContains(t, err, "window 12, but the data has 11")
+	c = toyConfig()
+	c.Model.NumHeads = 5
+	_, err = New(c, toySet(53, 1))
+	assert.ErrorContains(t, err, "hidden size 16 is not a multiple of 5 heads")
+}
+
+func TestMeasure(t *testing.T) {
+	logits := []float32{
+		2, 1, 0, // right
+		0, 0, 0, // a tie goes to the first: wrong
+		-1e4, 1e4, 0, // right, without overflow
+	}
+	m := Measure(logits, []int{0, 2, 1}, 3)
+	want := math.Log(1+math.Exp(-1)+math.Exp(-2)) + math.Log(3) + 0
+	assert.InDelta(t, 2.0/3, m.Accuracy, 1e-15)
+	assert.InDelta(t, want/3, m.Loss, 1e-12, "one float64 rounding each")
+	assert.Zero(t, Measure(nil, nil, 3))
+}
+
+func TestSaveLoad(t *testing.T) {
+	for _, mode := range []quant.Mode{quant.Float, quant.Ternary, quant.Int8} {
+		t.Run(mode.String(), func(t *testing.T) {
+			c := toyConfig()
+			c.Model.Quantize = mode
+			tr := newTrainer(t, c, toySet(53, 1))
+			finish(t, tr)
+			test := toySet(59, 2)
+			want, err := tr.Evaluate(test)
+			require.NoError(t, err)
+			path := t.TempDir() + "/latents.safetensors"
+			source := dataset.Source{Name: "digits", Split: dataset.SplitGiven}
+			require.NoError(t, tr.Save(path, Saved{Config: tr.Config(), Data: source}))
+			loaded, saved, err := Load(path)
+			require.NoError(t, err)
+			got, err := loaded.Evaluate(test)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, "the same bits must give the same measures")
+			assert.Equal(t, latents(t, &tr.Classifier), latents(t, loaded))
+			assert.Equal(t, tr.Config(), saved.Config)
+			assert.Equal(t, source, saved.Data)
+			assert.Equal(t, tr.Size(), loaded.Size())
+		})
+	}
+}
+
+func TestLoadFaults(t *testing.T) {
+	tr := newTrainer(t, toyConfig(), toySet(53, 1))
+	path := t.TempDir() + "/latents.safetensors"
+	require.NoError(t, tr.Save(path, Saved{Config: tr.Config(), Data: dataset.Source{Name: "digits", Split: dataset.SplitGiven}}))
+	for _, c := range []struct {
+		name, want string
+		damage     func(f *checkpoint.File)
+	}{
+		{"format", `format is "other"`, func(f *checkpoint.File) { f.Metadata["format"] = "other" }},
+		{"version", `version is "2", want "1"`, func(f *checkpoint.File) { f.Metadata["version"] = "2" }},
+		{"no json", `metadata "run"`, func(f *checkpoint.File) { f.Metadata["run"] = "{" }},
+		{"empty json", "WithHiddenSize: hidden size 0", func(f *checkpoint.File) { f.Metadata["run"] = "{}" }},
+		{"missing", "is missing", func(f *checkpoint.File) { f.Tensors = f.Tensors[1:] }},
+		{"unknown", "tensor extra: the model has none", func(f *checkpoint.File) {
+			f.Tensors = append(f.Tensors, checkpoint.Tensor{Name: "extra", Shape: []int{1}, Values: []float32{1}})
+		}},
+		{"shape", "want [", func(f *checkpoint.File) {
+			x := &f.Tensors[0]
+			x.Shape = append(append([]int{}, x.Shape...), 1)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := checkpoint.Read(path)
+			require.NoError(t, err)
+			c.damage(&f)
+			bad := t.TempDir() + "/bad.safetensors"
+			require.NoError(t, checkpoint.Write(bad, f))
+			_, _, err = Load(bad)
+			require.ErrorContains(t, err, c.want)
+			assert.ErrorContains(t, err, bad)
+		})
+	}
+}
+
+func TestSize(t *testing.T) {
+	c := toyConfig() // E 3, H 16, 2 layers, 3 classes, 11 learned positions
+	tr := newTrainer(t, c, toySet(53, 1))
+	quantized := 2 * (16*48 + 16*16 + 16*64 + 64*16)
+	biases := 2 * (48 + 16 + 64 + 16)
+	float := 3*16 + 16 + 11*16 + 5*32 + biases + 16*3 + 3
+	packed := 2 * ((16*48+4)/5 + 4 + (16*16+4)/5 + 4 + 2*((16*64+4)/5+4))
+	assert.Equal(t, Size{quantized + float, 4 * (quantized + float), packed + 4*float}, tr.Size())
+}
