@@ -19,3 +19,20 @@ if [ $# -gt 0 ]; then
   try "$@"
   exit
 fi
+
+plain=(--jitter 0 --scaling 0 --shift 0 --epochs 30 --positions learned --pooling last)
+try "${plain[@]}"
+try "${plain[@]}" --positions none
+try "${plain[@]}" --positions rotary
+try "${plain[@]}" --pooling mean
+try "${plain[@]}" --epochs 60
+try "${plain[@]}" --jitter 0.1
+try "${plain[@]}" --scaling 0.1
+try "${plain[@]}" --shift 1
+augmented=("${plain[@]}" --jitter 0.1 --scaling 0.1 --shift 1)
+try "${augmented[@]}"
+try "${augmented[@]}" --epochs 60
+try "${augmented[@]}" --positions rotary
+try "${augmented[@]}" --pooling mean
+try "${augmented[@]}" --dropout 0.05
+try "${augmented[@]}" --jitter 0.2 --scaling 0.2

@@ -32,7 +32,7 @@ func drawCurve(path string, curve []epochMean, test train.Metrics) error {
 		return err
 	}
 	left.Y.Min, right.Y.Min, right.Y.Max = 0, 0, 1
-	left.Legend.Top, right.Legend.Top = true, false
+	left.Legend.Top = true
 
 	canvas := vgimg.NewWith(vgimg.UseWH(24*vg.Centimeter, 10*vg.Centimeter), vgimg.UseDPI(120), vgimg.UseBackgroundColor(color.White))
 	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 8 * vg.Millimeter, PadTop: 4 * vg.Millimeter, PadBottom: 4 * vg.Millimeter, PadLeft: 4 * vg.Millimeter, PadRight: 6 * vg.Millimeter}
@@ -50,6 +50,9 @@ func panel(title, unit string, points plotter.XYs, end plotter.XY, endLabel stri
 	p.Title.Text = title
 	p.X.Label.Text = "epoch"
 	p.Y.Label.Text = unit
+	p.X.Min = 0
+	p.Title.Padding = vg.Points(6)
+	p.Legend.Padding = vg.Points(3)
 	p.Add(plotter.NewGrid())
 	line, err := plotter.NewLine(points)
 	if err != nil {
