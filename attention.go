@@ -48,7 +48,10 @@ func (b *builder) attention(qkv *gorgonia.Node, path string, keep int) *gorgonia
 		a.Epsilon = edificeSoftmaxEpsilon
 	}
 	if b.spec.Positions == Rotary {
-		a.Rotary = kernel.NewRotary(steps, a.HeadSize)
+		if b.rotary == nil {
+			b.rotary = kernel.NewRotary(steps, a.HeadSize)
+		}
+		a.Rotary = b.rotary
 	}
 	a.weights = make([]float32, a.Weights())
 	return b.add("attention", path, a, []int{batch, keep, hidden}, b.withLengths(qkv)...)

@@ -31,6 +31,8 @@ func Block(x *gorgonia.Node, opts ...Option) (*Layer, error) {
 	if len(errs) == 0 {
 		errs = append(errs, c.take("WithHiddenSize", "hidden size", &c.spec.HiddenSize, x.Shape()[2], "x", false))
 		errs = append(errs, c.checkLengths(x.Graph(), x.Shape()[0])...)
+		c.spec.WindowSize, c.spec.EmbedDim = x.Shape()[1], x.Shape()[2]
+		errs = append(errs, c.checkSizes(x.Shape()[0])...)
 	}
 	if c.spec.Positions == Learned {
 		errs = append(errs, fmt.Errorf("WithPositions: learned positions belong to a model's input, not to a block"))

@@ -15,6 +15,7 @@ type builder struct {
 	*config
 	leaves paramSet
 	ctrl   *control
+	rotary *kernel.Rotary // shared by the blocks
 	// lead is the control whose step the next op begins; see control.step.
 	lead *control
 	err  error
@@ -123,6 +124,35 @@ func (p *padding) starts(in [][]float32, n int) ([]int, error) {
 func (p *padding) clear(x []float32, cols int) {
 	for b, first := range p.first {
 		clear(x[b*p.steps*cols : (b*p.steps+first)*cols])
+	}
+}
+
+// maxElements bounds a tensor, so that no size overflows and a mistyped option is
+// an error and not the end of the memory.
+const maxElements = 1 << 30
+
+// checkElements returns a fault for a tensor that is too large.
+func checkElements(option, what string, dims ...int) error {
+	n := 1.0
+	for _, d := range dims {
+		n *= float64(d)
+	}
+	if n > maxElements {
+		return fmt.Errorf("%s: %s of shape %v has more than %d elements", option, what, dims, maxElements)
+	}
+	return nil
+}
+
+// checkSizes returns the faults of the largest tensors of a model with batch
+// sequences.
+func (c *config) checkSizes(batch int) []error {
+	s := c.spec
+	return []error{
+		checkElements("WithHiddenSize", "a weight", s.HiddenSize, 4*s.HiddenSize),
+		checkElements("WithEmbedDim", "a weight", s.EmbedDim, s.HiddenSize),
+		checkElements("WithBatchSize", "the input", batch, s.WindowSize, s.EmbedDim),
+		checkElements("WithBatchSize", "an activation", batch, s.WindowSize, 4*s.HiddenSize),
+		checkElements("WithBatchSize", "attention", batch, s.NumHeads, s.WindowSize, s.WindowSize),
 	}
 }
 

@@ -74,11 +74,11 @@ func product(shape []int) int {
 func (l *linear) forward(out []float32, in [][]float32) error {
 	bias := in[2]
 	if err := checkFinite(bias, []int{l.out}); err != nil {
-		return fmt.Errorf("%s.bias: %w", l.path, err)
+		return &paramError{l.path + ".bias", err}
 	}
 	var err error
 	if l.factor, err = l.quantize(l.w, in[1]); err != nil {
-		return fmt.Errorf("%s.weight: %w", l.path, place(err, []int{l.in, l.out}))
+		return &paramError{l.path + ".weight", place(err, []int{l.in, l.out})}
 	}
 	var lengths []float32
 	if l.pad != nil {

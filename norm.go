@@ -1,8 +1,6 @@
 package qat
 
 import (
-	"fmt"
-
 	"github.com/qat-go/qat/internal/kernel"
 	"gorgonia.org/gorgonia"
 )
@@ -18,7 +16,7 @@ type norm struct {
 func (n *norm) forward(out []float32, in [][]float32) error {
 	for i, name := range []string{"weight", "bias"} {
 		if err := checkFinite(in[1+i], []int{len(in[1+i])}); err != nil {
-			return fmt.Errorf("%s.%s: %w", n.path, name, err)
+			return &paramError{n.path + "." + name, err}
 		}
 	}
 	n.Forward(out, n.mean, n.rstd, in[0], in[1], in[2])

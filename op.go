@@ -2,6 +2,7 @@ package qat
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/fnv"
@@ -168,9 +169,27 @@ func (o *op) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 		o.lead.step.Add(1)
 	}
 	if err := o.body.forward(o.out.data, o.in); err != nil {
-		return nil, fmt.Errorf("qat: %s: %w", o.path, err)
+		return nil, o.fault(err)
 	}
 	return o.out.value(), nil
+}
+
+// paramError is a body's error about a parameter, whose name says where.
+type paramError struct {
+	name string
+	err  error
+}
+
+func (e *paramError) Error() string { return e.name + ": " + e.err.Error() }
+func (e *paramError) Unwrap() error { return e.err }
+
+// fault says where a body's error came from.
+func (o *op) fault(err error) error {
+	var p *paramError
+	if errors.As(err, &p) {
+		return fmt.Errorf("qat: %w", err)
+	}
+	return fmt.Errorf("qat: %s: %w", o.path, err)
 }
 
 // read points o.in at the values' elements: before a forward run, or again for
@@ -297,7 +316,7 @@ func (o *op) DoDiff(_ gorgonia.ExecutionContext, inputs gorgonia.Nodes, output *
 	}
 	_, grads := o.newGrads()
 	if err := o.body.backward(grads, o.in, dout); err != nil {
-		return fmt.Errorf("qat: %s: %w", o.path, err)
+		return o.fault(err)
 	}
 	for i, n := range inputs {
 		if grads[i] == nil {
@@ -368,7 +387,7 @@ func (b *gradOp) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 		return nil, fmt.Errorf("qat: %s: upstream gradient: %w", b.path, err)
 	}
 	if err := b.of.body.backward(b.slices, b.of.in, dout); err != nil {
-		return nil, fmt.Errorf("qat: %s: %w", b.path, err)
+		return nil, b.of.fault(err)
 	}
 	return b.first.value(), nil
 }

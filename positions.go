@@ -1,8 +1,6 @@
 package qat
 
 import (
-	"fmt"
-
 	"gorgonia.org/gorgonia"
 )
 
@@ -16,7 +14,7 @@ type positions struct {
 
 func (p *positions) forward(out []float32, in [][]float32) error {
 	if err := checkFinite(in[1], []int{p.steps, p.cols}); err != nil {
-		return fmt.Errorf("%s: %w", p.path, err)
+		return &paramError{p.path, err}
 	}
 	first, err := p.pad.starts(in, 2)
 	if err != nil {

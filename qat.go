@@ -56,6 +56,7 @@ func Build(g *gorgonia.ExprGraph, opts ...Option) (*Model, error) {
 		errs = append(errs, c.checkLengths(g, c.batch)...)
 	}
 	errs = append(errs, c.spec.Validate())
+	errs = append(errs, c.checkSizes(c.batch)...)
 	if err := fail("Build", errs); err != nil {
 		return nil, err
 	}

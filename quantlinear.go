@@ -52,6 +52,12 @@ func linearLayer(builder, defaultName string, known []string, x *gorgonia.Node, 
 	if out < 1 {
 		errs = append(errs, fmt.Errorf("outFeatures %d is not positive", out))
 	}
+	if len(errs) == 1 { // ValidateLinear's, perhaps nil
+		shape := x.Shape()
+		errs = append(errs,
+			checkElements("outFeatures", "the weight", shape[len(shape)-1], out),
+			checkElements("outFeatures", "the output", product(shape[:len(shape)-1]), out))
+	}
 	if err := fail(builder, errs); err != nil {
 		return nil, err
 	}

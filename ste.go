@@ -1,8 +1,6 @@
 package qat
 
 import (
-	"fmt"
-
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
 	"gorgonia.org/gorgonia"
@@ -51,14 +49,13 @@ func (s straightThrough) pass(dw, w []float32) error {
 // fakeQuantize is the op of FakeQuantize.
 type fakeQuantize struct {
 	straightThrough
-	name  string
 	shape []int
 }
 
 func (f *fakeQuantize) forward(out []float32, in [][]float32) error {
 	factor, err := f.quantize(out, in[0])
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.name, place(err, f.shape))
+		return place(err, f.shape)
 	}
 	if factor != 1 {
 		for i, code := range out {
@@ -94,6 +91,6 @@ func FakeQuantize(w *gorgonia.Node, mode Mode, opts ...Option) (*gorgonia.Node, 
 	if name == "" {
 		name = w.Name()
 	}
-	f := &fakeQuantize{straightThrough{mode, c.spec.Numerics, c.spec.STE}, name, w.Shape().Clone()}
+	f := &fakeQuantize{straightThrough{mode, c.spec.Numerics, c.spec.STE}, w.Shape().Clone()}
 	return newOp("fake_quantize", name, f, w.Shape().Clone(), 0, nil, w)
 }
