@@ -38,14 +38,15 @@ func Defaults() Config {
 			NumLayers:  2,
 			Quantize:   quant.Ternary,
 			Dropout:    0.1,
-			Positions:  spec.Learned,
+			Positions:  spec.Rotary,
 		},
-		Epochs:      30,
+		Epochs:      60,
 		BatchSize:   32,
 		LearnRate:   2e-3,
 		Warmup:      0.1,
 		WeightDecay: 0.01,
 		ClipNorm:    1,
+		Augment:     Augment{Jitter: 0.1, Scale: 0.1, Shift: 1},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/spec"
 	"go.uber.org/goleak"
 )
 
@@ -36,6 +37,8 @@ func toySet(n int, seed uint64) *dataset.Set {
 func toyConfig() Config {
 	c := Defaults()
 	c.Model.HiddenSize, c.Model.NumHeads, c.Model.NumLayers = 16, 2, 2
+	c.Model.Positions = spec.Learned
 	c.Epochs, c.BatchSize = 3, 13
+	c.Augment = Augment{}
 	return c
 }

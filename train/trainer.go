@@ -72,35 +72,38 @@ func New(cfg Config, data *dataset.Set) (*Trainer, error) {
 	return t, err
 }
 
+// perEpoch is the number of steps of an epoch.
+func (t *Trainer) perEpoch() int { return (t.data.Len() + t.cfg.BatchSize - 1) / t.cfg.BatchSize }
+
 // steps is the number of steps of the whole run.
-func (t *Trainer) steps() int {
-	return t.cfg.Epochs * ((t.data.Len() + t.cfg.BatchSize - 1) / t.cfg.BatchSize)
-}
+func (t *Trainer) steps() int { return t.cfg.Epochs * t.perEpoch() }
 
 // Config returns the configuration with what the data decided filled in.
 func (t *Trainer) Config() Config { return t.cfg }
 
-// Steps runs the training and yields an event a step. Leaving the loop stops the
-// training; so does ctx, whose error is then the last to be yielded.
+// Steps trains and yields an event a step, from where the trainer is to the end.
+// Leaving the loop stops the training, and so does ctx, whose error is then the
+// last to be yielded; another loop goes on with the next step.
 func (t *Trainer) Steps(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		start, seen := time.Now(), 0
-		for epoch := 1; epoch <= t.cfg.Epochs; epoch++ {
-			order := dataset.Shuffle(t.data.Len(), t.cfg.Seed, epoch)
-			for len(order) > 0 {
-				if err := ctx.Err(); err != nil {
-					yield(Event{}, err)
-					return
-				}
-				batch := order[:min(t.cfg.BatchSize, len(order))]
-				order = order[len(batch):]
-				e, err := t.stepOn(batch)
-				seen += len(batch)
-				e.Epoch, e.Epochs, e.EpochEnd, e.Batch = epoch, t.cfg.Epochs, len(order) == 0, len(batch)
-				e.ExamplesPerSecond = float64(seen) / time.Since(start).Seconds()
-				if !yield(e, err) || err != nil {
-					return
-				}
+		var order []int
+		for orderOf := 0; t.step < t.steps(); {
+			epoch, at := 1+t.step/t.perEpoch(), t.step%t.perEpoch()*t.cfg.BatchSize
+			if epoch != orderOf {
+				order, orderOf = dataset.Shuffle(t.data.Len(), t.cfg.Seed, epoch), epoch
+			}
+			if err := ctx.Err(); err != nil {
+				yield(Event{}, err)
+				return
+			}
+			batch := order[at:min(at+t.cfg.BatchSize, len(order))]
+			e, err := t.stepOn(batch)
+			seen += len(batch)
+			e.Epoch, e.Epochs, e.EpochEnd, e.Batch = epoch, t.cfg.Epochs, at+len(batch) == len(order), len(batch)
+			e.ExamplesPerSecond = float64(seen) / time.Since(start).Seconds()
+			if !yield(e, err) || err != nil {
+				return
 			}
 		}
 	}
