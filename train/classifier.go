@@ -44,16 +44,24 @@ func (c *Classifier) Save(path string, saved Saved) error {
 		return fmt.Errorf("train: %w", err)
 	}
 	f := checkpoint.File{Metadata: map[string]string{formatKey: format, versionKey: version, runKey: string(run)}}
+	if f.Tensors, err = c.tensors(); err != nil {
+		return err
+	}
+	return checkpoint.Write(path, f)
+}
+
+// tensors returns the latents of model and head.
+func (c *Classifier) tensors() (all []checkpoint.Tensor, err error) {
 	for _, l := range c.layers() {
 		for _, p := range l.Params() {
 			v, err := l.ParamValue(p.Name)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			f.Tensors = append(f.Tensors, checkpoint.Tensor{Name: p.Name, Shape: p.Node.Shape().Clone(), Values: v})
+			all = append(all, checkpoint.Tensor{Name: p.Name, Shape: p.Node.Shape().Clone(), Values: v})
 		}
 	}
-	return checkpoint.Write(path, f)
+	return all, nil
 }
 
 // Load rebuilds a classifier from a file that Save wrote.

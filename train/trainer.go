@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/qat-go/qat/dataset"
@@ -32,7 +33,26 @@ type Trainer struct {
 	data  *dataset.Set
 	opt   *solver.AdamW
 	learn map[int]*program // by batch size
-	step  int
+
+	step    int
+	history []Epoch
+	running running
+}
+
+// Epoch is the mean of an epoch's steps, in training mode.
+type Epoch struct {
+	Epoch     int     `json:"epoch"`
+	Step      int     `json:"step"` // its last
+	Loss      float64 `json:"loss"`
+	Accuracy  float64 `json:"accuracy"`
+	LearnRate float64 `json:"learning_rate"` // of its last step
+}
+
+// running is the sums of an epoch that is under way.
+type running struct {
+	Loss     float64 `json:"loss"`
+	Accuracy float64 `json:"accuracy"`
+	Examples int     `json:"examples"`
 }
 
 // New builds a model with a head for the data's classes.
@@ -81,6 +101,9 @@ func (t *Trainer) steps() int { return t.cfg.Epochs * t.perEpoch() }
 // Config returns the configuration with what the data decided filled in.
 func (t *Trainer) Config() Config { return t.cfg }
 
+// Step returns the number of steps that were made.
+func (t *Trainer) Step() int { return t.step }
+
 // Steps trains and yields an event a step, from where the trainer is to the end.
 // Leaving the loop stops the training, and so does ctx, whose error is then the
 // last to be yielded; another loop goes on with the next step.
@@ -101,11 +124,29 @@ func (t *Trainer) Steps(ctx context.Context) iter.Seq2[Event, error] {
 			e, err := t.stepOn(batch)
 			seen += len(batch)
 			e.Epoch, e.Epochs, e.EpochEnd, e.Batch = epoch, t.cfg.Epochs, at+len(batch) == len(order), len(batch)
+			if err == nil {
+				t.record(e)
+			}
 			e.ExamplesPerSecond = float64(seen) / time.Since(start).Seconds()
 			if !yield(e, err) || err != nil {
 				return
 			}
 		}
+	}
+}
+
+// History returns the epochs that have ended, a resumed run's earlier ones included.
+func (t *Trainer) History() []Epoch { return slices.Clone(t.history) }
+
+// record adds a step to its epoch.
+func (t *Trainer) record(e Event) {
+	t.running.Loss += e.Loss * float64(e.Batch)
+	t.running.Accuracy += e.Accuracy * float64(e.Batch)
+	t.running.Examples += e.Batch
+	if e.EpochEnd {
+		n := float64(t.running.Examples)
+		t.history = append(t.history, Epoch{e.Epoch, e.Step, t.running.Loss / n, t.running.Accuracy / n, e.LearnRate})
+		t.running = running{}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // drawCurve writes a PNG with loss and accuracy by epoch, and the test part's
 // result at the end.
-func drawCurve(path string, curve []epochMean, test train.Metrics) error {
+func drawCurve(path string, curve []train.Epoch, test train.Metrics) error {
 	loss, accuracy := make(plotter.XYs, len(curve)), make(plotter.XYs, len(curve))
 	for i, m := range curve {
 		loss[i] = plotter.XY{X: float64(m.Epoch), Y: m.Loss}

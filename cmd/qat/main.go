@@ -26,15 +26,20 @@ const (
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var failed *failure
+	var stopped *interruption
 	switch {
 	case err == nil:
 		return statusOK
+	case errors.As(err, &stopped):
+		fmt.Fprintln(stderr, "qat:", stopped)
+		return statusInterrupted
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "qat: interrupted; nothing was saved")
 		return statusInterrupted

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/train"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -14,9 +15,10 @@ import (
 // reporter tells what a training does: to a person at a terminal, in a pipe, or
 // to a program.
 type reporter interface {
-	begin(t *train.Trainer, r *recipe, learn, test int)
+	begin(t *train.Trainer, source dataset.Source, learn, test int)
+	warn(text string)
 	step(e train.Event)
-	epoch(m epochMean)
+	epoch(e train.Event, m train.Epoch)
 	abort()
 	end(r result)
 }
@@ -34,28 +36,45 @@ func newReporter(w io.Writer, asJSON bool) reporter {
 // jsonReporter prints one object a line.
 type jsonReporter struct{ w io.Writer }
 
-func (jsonReporter) begin(*train.Trainer, *recipe, int, int) {}
-func (jsonReporter) step(train.Event)                        {}
-func (j jsonReporter) epoch(m epochMean)                     { writeJSON(j.w, m) }
-func (jsonReporter) abort()                                  {}
-func (j jsonReporter) end(r result)                          { writeJSON(j.w, r) }
+func (jsonReporter) begin(*train.Trainer, dataset.Source, int, int) {}
+
+func (j jsonReporter) warn(text string) {
+	writeJSON(j.w, struct {
+		Event string `json:"event"`
+		Text  string `json:"text"`
+	}{"warning", text})
+}
+
+func (jsonReporter) step(train.Event) {}
+func (j jsonReporter) epoch(e train.Event, m train.Epoch) {
+	writeJSON(j.w, struct {
+		Event string `json:"event"`
+		train.Epoch
+		Epochs    int     `json:"epochs"`
+		PerSecond float64 `json:"examples_per_second"`
+	}{"epoch", m, e.Epochs, e.ExamplesPerSecond})
+}
+func (jsonReporter) abort()         {}
+func (j jsonReporter) end(r result) { writeJSON(j.w, r) }
 
 // lineReporter prints a line an epoch.
 type lineReporter struct{ w io.Writer }
 
-func (l *lineReporter) begin(t *train.Trainer, r *recipe, learn, test int) {
+func (l *lineReporter) begin(t *train.Trainer, source dataset.Source, learn, test int) {
 	m := t.Config().Model
 	fmt.Fprintf(l.w, "data      %s, %s split: %d to train on, %d to test on; %d steps of %d values\n",
-		r.source.Name, r.source.Split, learn, test, m.WindowSize, m.EmbedDim)
+		source.Name, source.Split, learn, test, m.WindowSize, m.EmbedDim)
 	fmt.Fprintf(l.w, "model     %v weights, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
 		m.Quantize, m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
 }
 
+func (l *lineReporter) warn(text string) { fmt.Fprintln(l.w, "warning  ", text) }
+
 func (*lineReporter) step(train.Event) {}
 
-func (l *lineReporter) epoch(m epochMean) {
+func (l *lineReporter) epoch(e train.Event, m train.Epoch) {
 	fmt.Fprintf(l.w, "epoch %*d/%d  loss %.4f  accuracy %.4f  learning rate %.2e  %.0f examples/s\n",
-		len(fmt.Sprint(m.Epochs)), m.Epoch, m.Epochs, m.Loss, m.Accuracy, m.LearningRate, m.PerSecond)
+		len(fmt.Sprint(e.Epochs)), m.Epoch, e.Epochs, m.Loss, m.Accuracy, m.LearnRate, e.ExamplesPerSecond)
 }
 
 func (*lineReporter) abort() {}
@@ -95,7 +114,7 @@ func (b *barReporter) step(e train.Event) {
 	_ = b.bar.Add(1) // a bar that cannot be drawn must not stop the training
 }
 
-func (*barReporter) epoch(epochMean) {}
+func (*barReporter) epoch(train.Event, train.Epoch) {}
 
 func (b *barReporter) abort() {
 	if b.bar != nil {

@@ -3,14 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/qat-go/qat/checkpoint"
+	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/train"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // latentsFile and curveFile are what a run directory holds.
@@ -18,35 +23,74 @@ const (
 	latentsFile = "latents.safetensors"
 	curveFile   = "curve.png"
 	defaultDir  = "qat-run"
+	// checkpointDir is there while a run is unfinished.
+	checkpointDir   = "checkpoints"
+	keepCheckpoints = 3
 )
 
 // trainCommand is qat train.
 func trainCommand() *cobra.Command {
 	r := newRecipe()
-	var dir string
-	var asJSON bool
+	o := trainOptions{recipe: r}
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train a classifier and report its test accuracy",
 		Long: `Train a classifier of sequences with quantized weights, report its accuracy on
-the test part, and save the full-precision latent weights and a curve.`,
+the test part, and save the full-precision latent weights and a curve.
+
+Ctrl-C finishes the step, saves a checkpoint and says how to go on; a second Ctrl-C
+stops at once. A resumed run ends with the bytes of an uninterrupted one.`,
 		Example: `  qat train
   qat train --quantize binary --epochs 10 -o quick
-  qat train --json | tail -n 1`,
+  qat train --json | tail -n 1
+  qat train --resume quick`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := r.judge(cmd); err != nil {
+			if err := o.judge(cmd); err != nil {
 				return err
 			}
-			return work(runTrain(cmd.Context(), r, dir, asJSON, cmd.OutOrStdout()))
+			return work(runTrain(cmd.Context(), o, cmd.OutOrStdout()))
 		},
 	}
 	r.register(cmd.Flags())
-	cmd.Flags().Var(textValue{&r.config.Model.Quantize, "mode"}, "quantize", "float, binary, ternary, int4 or int8")
-	cmd.Flags().Uint64Var(&r.config.Seed, "seed", 0, "seed of weights, order, dropout and augmentation")
-	cmd.Flags().StringVarP(&dir, "output", "o", defaultDir, "directory for "+latentsFile+" and "+curveFile)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	f := cmd.Flags()
+	f.Var(textValue{&r.config.Model.Quantize, "mode"}, "quantize", "float, binary, ternary, int4 or int8")
+	f.Uint64Var(&r.config.Seed, "seed", 0, "seed of weights, order, dropout and augmentation")
+	f.StringVarP(&o.dir, "output", "o", defaultDir, "directory for "+latentsFile+" and "+curveFile)
+	f.StringVar(&o.resume, "resume", "", "go on with the unfinished run in this directory")
+	f.DurationVar(&o.every, "checkpoint-every", time.Minute, "time between checkpoints; 0 for none")
+	f.IntVar(&o.everySteps, "checkpoint-steps", 0, "steps between checkpoints; 0 for none")
+	f.BoolVar(&o.asJSON, "json", false, "print one JSON object a line")
 	return cmd
+}
+
+// trainOptions is the flags of qat train.
+type trainOptions struct {
+	*recipe
+	dir, resume string
+	every       time.Duration
+	everySteps  int
+	asJSON      bool
+}
+
+// freeWithResume are the flags that do not belong to the run that is resumed.
+var freeWithResume = []string{"resume", "json", "checkpoint-every", "checkpoint-steps"}
+
+func (o *trainOptions) judge(cmd *cobra.Command) error {
+	if o.every < 0 || o.everySteps < 0 {
+		return fmt.Errorf("--checkpoint-every %v, --checkpoint-steps %d: want 0 or more", o.every, o.everySteps)
+	}
+	if o.resume == "" {
+		return o.recipe.judge(cmd)
+	}
+	var errs []error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if !slices.Contains(freeWithResume, f.Name) {
+			errs = append(errs, fmt.Errorf("--%s does not go with --resume: the run goes on as it was begun", f.Name))
+		}
+	})
+	o.dir = o.resume
+	return errors.Join(errs...)
 }
 
 // result is what a run ends with, and the last line of --json.
@@ -61,24 +105,15 @@ type result struct {
 	Dir          string  `json:"dir"`
 }
 
-func runTrain(ctx context.Context, r *recipe, dir string, asJSON bool, stdout io.Writer) error {
-	learn, test, err := r.source.Load()
+func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
+	say := newReporter(stdout, o.asJSON)
+	t, learn, test, err := o.open(say)
 	if err != nil {
 		return err
 	}
-	// A directory that cannot be written must not be found out after the training.
-	if err := writable(dir); err != nil {
-		return err
-	}
-	t, err := train.New(r.config, learn)
-	if err != nil {
-		return err
-	}
-	say := newReporter(stdout, asJSON)
-	say.begin(t, r, learn.Len(), test.Len())
+	say.begin(t, o.source, learn, test.Len())
 	start := time.Now()
-	curve, err := follow(ctx, t, say)
-	if err != nil {
+	if err := o.follow(ctx, t, say); err != nil {
 		return err
 	}
 	metrics, err := t.Evaluate(test)
@@ -86,16 +121,94 @@ func runTrain(ctx context.Context, r *recipe, dir string, asJSON bool, stdout io
 		return err
 	}
 	seconds := time.Since(start).Seconds()
-	if err := t.Save(filepath.Join(dir, latentsFile), train.Saved{Config: t.Config(), Data: r.source}); err != nil {
+	if err := t.Save(filepath.Join(o.dir, latentsFile), train.Saved{Config: t.Config(), Data: o.source}); err != nil {
 		return err
 	}
-	if err := drawCurve(filepath.Join(dir, curveFile), curve, metrics); err != nil {
+	if err := drawCurve(filepath.Join(o.dir, curveFile), t.History(), metrics); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(o.checkpoints().Path); err != nil { // they were for the way here
 		return err
 	}
 	size := t.Size()
-	say.end(result{"done", metrics.Accuracy, metrics.Loss, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, dir})
+	say.end(result{"done", metrics.Accuracy, metrics.Loss, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir})
 	return nil
 }
+
+func (o *trainOptions) checkpoints() checkpoint.Dir {
+	return checkpoint.Dir{Path: filepath.Join(o.dir, checkpointDir), Keep: keepCheckpoints}
+}
+
+// open makes the trainer, anew or from the last checkpoint that is whole.
+func (o *trainOptions) open(say reporter) (t *train.Trainer, learn int, test *dataset.Set, err error) {
+	if o.resume != "" {
+		damaged, err := o.checkpoints().Latest(func(_ string, f checkpoint.File) (err error) {
+			t, o.source, err = train.Resume(f)
+			return err
+		})
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, 0, nil, fmt.Errorf("%s holds no unfinished run: %w", o.dir, err)
+		}
+		if err != nil {
+			return nil, 0, nil, err
+		}
+		for _, d := range damaged {
+			say.warn(fmt.Sprintf("passed over a damaged checkpoint: %v", d))
+		}
+	}
+	data, test, err := o.source.Load()
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	if t != nil {
+		return t, data.Len(), test, nil
+	}
+	// What would stop the run at its end must not be found out there.
+	if steps, err := o.checkpoints().Steps(); err == nil && len(steps) > 0 {
+		return nil, 0, nil, fmt.Errorf("%s holds an unfinished run, at step %d: go on with --resume %s, or name another directory with -o", o.dir, steps[0], o.dir)
+	}
+	if err := writable(o.dir); err != nil {
+		return nil, 0, nil, err
+	}
+	t, err = train.New(o.config, data)
+	return t, data.Len(), test, err
+}
+
+// follow runs the training, reports it and writes checkpoints. When ctx ends, it
+// writes a last one.
+func (o *trainOptions) follow(ctx context.Context, t *train.Trainer, say reporter) error {
+	save := func() error {
+		f, err := t.Checkpoint(o.source)
+		if err != nil {
+			return err
+		}
+		return o.checkpoints().Save(t.Step(), f)
+	}
+	saved := time.Now()
+	err := follow(ctx, t, say, func() error {
+		if o.everySteps > 0 && t.Step()%o.everySteps == 0 || o.every > 0 && time.Since(saved) >= o.every {
+			saved = time.Now()
+			return save()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		return err
+	}
+	if err := save(); err != nil {
+		return err
+	}
+	return &interruption{fmt.Sprintf("interrupted after step %d; go on with: qat train --resume %s", t.Step(), o.dir), err}
+}
+
+// interruption is an end by Ctrl-C with everything saved.
+type interruption struct {
+	text string
+	err  error
+}
+
+func (i *interruption) Error() string { return i.text }
+func (i *interruption) Unwrap() error { return i.err }
 
 // writable makes the directory and tries a file in it.
 func writable(dir string) error {
@@ -113,41 +226,23 @@ func writable(dir string) error {
 	return os.Remove(name)
 }
 
-// epochMean is the mean over an epoch's steps, in training mode.
-type epochMean struct {
-	Event        string  `json:"event"`
-	Epoch        int     `json:"epoch"`
-	Epochs       int     `json:"epochs"`
-	Step         int     `json:"step"`
-	Loss         float64 `json:"loss"`
-	Accuracy     float64 `json:"accuracy"`
-	LearningRate float64 `json:"learning_rate"`
-	PerSecond    float64 `json:"examples_per_second"`
-}
-
-// follow runs the training, reports it, and returns the epochs' means.
-func follow(ctx context.Context, t *train.Trainer, say reporter) ([]epochMean, error) {
-	var curve []epochMean
-	var loss, accuracy float64
-	examples := 0
+// follow runs the training, reports it and calls after behind each step.
+func follow(ctx context.Context, t *train.Trainer, say reporter, after func() error) error {
 	for e, err := range t.Steps(ctx) {
+		if err == nil {
+			say.step(e)
+			if e.EpochEnd {
+				history := t.History()
+				say.epoch(e, history[len(history)-1])
+			}
+			err = after()
+		}
 		if err != nil {
 			say.abort()
-			return nil, err
-		}
-		say.step(e)
-		loss += e.Loss * float64(e.Batch)
-		accuracy += e.Accuracy * float64(e.Batch)
-		examples += e.Batch
-		if e.EpochEnd {
-			n := float64(examples)
-			m := epochMean{"epoch", e.Epoch, e.Epochs, e.Step, loss / n, accuracy / n, e.LearnRate, e.ExamplesPerSecond}
-			say.epoch(m)
-			curve = append(curve, m)
-			loss, accuracy, examples = 0, 0, 0
+			return err
 		}
 	}
-	return curve, nil
+	return nil
 }
 
 func writeJSON(w io.Writer, v any) {

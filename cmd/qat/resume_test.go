@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/qat-go/qat/checkpoint"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// asCommand makes the test binary the command itself, for tests that kill it.
+const asCommand = "QAT_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func process(args ...string) (*exec.Cmd, *bytes.Buffer) {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	return cmd, &errs
+}
+
+func latentBytes(t *testing.T, dir string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, latentsFile))
+	require.NoError(t, err)
+	return b
+}
+
+// TestKilledRun kills a training at random moments and resumes it, more than
+// twenty times: the result must have the bytes of a run that was left alone.
+func TestKilledRun(t *testing.T) {
+	const seed, kills = 11, 22
+	rng := rand.New(rand.NewPCG(seed, 0))
+	recipe := []string{"--epochs", "40", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2", "--checkpoint-steps", "7", "--checkpoint-every", "0"}
+	alone := t.TempDir()
+	status, _, errs := command(append([]string{"train", "-o", alone, "--checkpoint-every", "0"}, recipe[:8]...)...)
+	require.Equal(t, statusOK, status, errs)
+
+	dir := t.TempDir()
+	killed := 0
+	for range 3 * kills {
+		args := append([]string{"train", "-o", dir}, recipe...)
+		if steps, err := (checkpoint.Dir{Path: filepath.Join(dir, checkpointDir), Keep: 1}).Steps(); err == nil && len(steps) > 0 {
+			args = []string{"train", "--resume", dir, "--checkpoint-steps", "7", "--checkpoint-every", "0"}
+		}
+		cmd, errs := process(args...)
+		require.NoError(t, cmd.Start())
+		if killed < kills {
+			time.Sleep(time.Duration(20+rng.IntN(300)) * time.Millisecond)
+			_ = cmd.Process.Kill() // it may have ended
+		}
+		err := cmd.Wait()
+		if err == nil {
+			break
+		}
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit)
+		require.Equal(t, syscall.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal(), "seed %d: %s", seed, errs)
+		killed++
+	}
+	assert.GreaterOrEqual(t, killed, 20, "seed %d: the run is too short to be killed so often", seed)
+	assert.Equal(t, latentBytes(t, alone), latentBytes(t, dir), "seed %d", seed)
+	_, err := os.Stat(filepath.Join(dir, checkpointDir))
+	assert.ErrorIs(t, err, os.ErrNotExist, "a finished run has no checkpoints")
+}
+
+func TestInterruptedRun(t *testing.T) {
+	recipe := []string{"--epochs", "30", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2"}
+	alone, dir := t.TempDir(), t.TempDir()
+	status, _, errs := command(append([]string{"train", "-o", alone}, recipe...)...)
+	require.Equal(t, statusOK, status, errs)
+
+	cmd, said := process(append([]string{"train", "-o", dir}, recipe...)...)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var seen []byte
+	for buf := make([]byte, 4096); !bytes.Contains(seen, []byte("epoch  2/30")); {
+		n, err := out.Read(buf)
+		require.NoError(t, err, "%s", seen)
+		seen = append(seen, buf[:n]...)
+	}
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	go func() { _, _ = out.Read(make([]byte, 1<<20)) }()
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	assert.Equal(t, statusInterrupted, exit.ExitCode())
+	assert.Contains(t, said.String(), "go on with: qat train --resume "+dir)
+
+	status, _, errs = command(append([]string{"train", "-o", dir}, recipe...)...)
+	assert.Equal(t, statusFailed, status, "a new run must not overwrite an unfinished one")
+	assert.Contains(t, errs, "holds an unfinished run")
+	status, _, errs = command("train", "--resume", dir, "--epochs", "3")
+	assert.Equal(t, statusUsage, status)
+	assert.Contains(t, errs, "--epochs does not go with --resume")
+
+	status, _, errs = command("train", "--resume", dir)
+	require.Equal(t, statusOK, status, errs)
+	assert.Equal(t, latentBytes(t, alone), latentBytes(t, dir))
+	status, _, errs = command("train", "--resume", dir)
+	assert.Equal(t, statusFailed, status)
+	assert.Contains(t, errs, "holds no unfinished run")
+}
+
+// TestDamagedCheckpoint resumes from the checkpoint before a truncated one.
+func TestDamagedCheckpoint(t *testing.T) {
+	recipe := []string{"--epochs", "3000", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2"}
+	dir := t.TempDir()
+	cmd, _ := process(append([]string{"train", "-o", dir, "--checkpoint-steps", "5"}, recipe...)...)
+	require.NoError(t, cmd.Start())
+	d := checkpoint.Dir{Path: filepath.Join(dir, checkpointDir), Keep: 1}
+	require.Eventually(t, func() bool { s, _ := d.Steps(); return len(s) >= 2 }, time.Minute, 5*time.Millisecond)
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	files, err := filepath.Glob(filepath.Join(d.Path, "step-*.safetensors"))
+	require.NoError(t, err)
+	last := files[len(files)-1]
+	require.NoError(t, os.Truncate(last, 1000))
+
+	cmd, _ = process("train", "--resume", dir)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	require.NoError(t, cmd.Start())
+	time.Sleep(1500 * time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	require.True(t, errors.As(err, &exit), "%v", err)
+	assert.Equal(t, statusInterrupted, exit.ExitCode())
+	assert.Contains(t, out.String(), "passed over a damaged checkpoint")
+	assert.Contains(t, out.String(), last)
+
+	files, err = filepath.Glob(filepath.Join(d.Path, "step-*.safetensors"))
+	require.NoError(t, err)
+	for _, f := range files {
+		require.NoError(t, os.WriteFile(f, []byte("nothing"), 0o666))
+	}
+	status, _, said := command("train", "--resume", dir)
+	assert.Equal(t, statusFailed, status)
+	assert.Contains(t, said, "no checkpoint that can be used")
+}

@@ -1,0 +1,160 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/qat-go/qat/checkpoint"
+	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/solver"
+)
+
+// progress is what a checkpoint holds beside tensors. The order of the data, the
+// augmentation and dropout's masks follow from the seed and the step, so there is
+// no random state to save.
+type progress struct {
+	Saved
+	Step    int     `json:"step"`
+	DataSum string  `json:"data_sha256"`
+	History []Epoch `json:"history"`
+	Running running `json:"running"` // the epoch that is under way
+}
+
+// The metadata and tensor names of a checkpoint, beside the latents.
+const (
+	checkpointFormat = "qat.checkpoint"
+	progressKey      = "progress"
+	firstMoment      = "adamw.m."
+	secondMoment     = "adamw.v."
+)
+
+// Checkpoint returns everything that the rest of the run depends on: a trainer
+// that Resume makes of it ends with the bytes of an uninterrupted run.
+func (t *Trainer) Checkpoint(source dataset.Source) (checkpoint.File, error) {
+	p := progress{
+		Saved: Saved{Config: t.cfg, Data: source, Classes: t.classes},
+		Step:  t.step, DataSum: fingerprint(t.data), History: t.history, Running: t.running,
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return checkpoint.File{}, fmt.Errorf("train: %w", err)
+	}
+	f := checkpoint.File{Metadata: map[string]string{formatKey: checkpointFormat, versionKey: version, progressKey: string(text)}}
+	if f.Tensors, err = t.tensors(); err != nil {
+		return checkpoint.File{}, err
+	}
+	for _, m := range t.opt.State().Moments {
+		f.Tensors = append(f.Tensors,
+			checkpoint.Tensor{Name: firstMoment + m.Name, Shape: m.Shape, Values: m.M},
+			checkpoint.Tensor{Name: secondMoment + m.Name, Shape: m.Shape, Values: m.V})
+	}
+	return f, nil
+}
+
+// Resume makes a trainer that goes on where the one that made the checkpoint
+// stopped. It loads the data anew and refuses data that has changed.
+func Resume(f checkpoint.File) (*Trainer, dataset.Source, error) {
+	return resume(f, dataset.Source.Load)
+}
+
+func resume(f checkpoint.File, load func(dataset.Source) (train, test *dataset.Set, err error)) (*Trainer, dataset.Source, error) {
+	p, err := readProgress(f)
+	if err != nil {
+		return nil, dataset.Source{}, fmt.Errorf("train: resume: %w", err)
+	}
+	data, _, err := load(p.Data)
+	if err != nil {
+		return nil, p.Data, err
+	}
+	if sum := fingerprint(data); sum != p.DataSum {
+		return nil, p.Data, fmt.Errorf("train: resume: the training data has changed: sha256 %s, was %s", sum, p.DataSum)
+	}
+	t, err := New(p.Config, data)
+	if err != nil {
+		return nil, p.Data, err
+	}
+	if p.Step < 0 || p.Step > t.steps() || p.Step > 0 && len(f.Tensors)%3 != 0 {
+		return nil, p.Data, fmt.Errorf("train: resume: step %d of %d with %d tensors", p.Step, t.steps(), len(f.Tensors))
+	}
+	if err := t.restore(f.Tensors, p.Step); err != nil {
+		return nil, p.Data, fmt.Errorf("train: resume: %w", err)
+	}
+	t.step, t.history, t.running = p.Step, p.History, p.Running
+	return t, p.Data, nil
+}
+
+func readProgress(f checkpoint.File) (p progress, err error) {
+	if got := f.Metadata[formatKey]; got != checkpointFormat {
+		return p, fmt.Errorf("format is %q, want %q: not a checkpoint of a run", got, checkpointFormat)
+	}
+	if got := f.Metadata[versionKey]; got != version {
+		return p, fmt.Errorf("version is %q, want %q", got, version)
+	}
+	if err := json.Unmarshal([]byte(f.Metadata[progressKey]), &p); err != nil {
+		return p, fmt.Errorf("metadata %q: %w", progressKey, err)
+	}
+	return p, errors.Join(p.Config.Validate(), p.Data.Validate())
+}
+
+// restore sets latents and moments.
+func (t *Trainer) restore(tensors []checkpoint.Tensor, step int) error {
+	var latents []checkpoint.Tensor
+	moments := map[string]*solver.Moment{}
+	moment := func(name string, shape []int) *solver.Moment {
+		if moments[name] == nil {
+			moments[name] = &solver.Moment{Name: name, Shape: shape}
+		}
+		return moments[name]
+	}
+	for _, x := range tensors {
+		if name, ok := strings.CutPrefix(x.Name, firstMoment); ok {
+			moment(name, x.Shape).M = x.Values
+		} else if name, ok := strings.CutPrefix(x.Name, secondMoment); ok {
+			moment(name, x.Shape).V = x.Values
+		} else {
+			latents = append(latents, x)
+		}
+	}
+	if err := t.checkTensors(latents); err != nil {
+		return err
+	}
+	state := solver.State{Step: step}
+	for _, l := range latents {
+		m, ok := moments[l.Name]
+		if step > 0 && !ok {
+			return fmt.Errorf("tensors %s%s and %s%s are missing", firstMoment, l.Name, secondMoment, l.Name)
+		}
+		if ok {
+			state.Moments = append(state.Moments, *m)
+			delete(moments, l.Name)
+		}
+	}
+	for name := range moments {
+		return fmt.Errorf("tensor %s%s: the model has no %s", firstMoment, name, name)
+	}
+	if err := t.opt.Restore(state); err != nil {
+		return err
+	}
+	return t.setParams(latents)
+}
+
+// fingerprint is the SHA-256 of what a trainer reads of its data.
+func fingerprint(s *dataset.Set) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d %q\n", s.Steps, s.Channels, s.Classes)
+	var b []byte
+	for _, v := range s.Values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	for _, l := range s.Labels {
+		b = binary.LittleEndian.AppendUint64(b, uint64(l))
+	}
+	h.Write(b)
+	return hex.EncodeToString(h.Sum(nil))
+}

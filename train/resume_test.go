@@ -1,0 +1,103 @@
+package train
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/checkpoint"
+	"github.com/qat-go/qat/dataset"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var toySource = dataset.Source{Name: "digits", Split: dataset.SplitGiven}
+
+// loadToy stands in for a source's Load.
+func loadToy(dataset.Source) (train, test *dataset.Set, err error) {
+	return toySet(53, 1), toySet(17, 2), nil
+}
+
+// throughFile writes a checkpoint and reads it back, as a resumed run does.
+func throughFile(t *testing.T, f checkpoint.File) checkpoint.File {
+	t.Helper()
+	path := t.TempDir() + "/c.safetensors"
+	require.NoError(t, checkpoint.Write(path, f))
+	back, err := checkpoint.Read(path)
+	require.NoError(t, err)
+	return back
+}
+
+func TestResume(t *testing.T) {
+	c := toyConfig()
+	c.Augment = Augment{Jitter: 0.1, Scale: 0.1, Shift: 1}
+	whole := newTrainer(t, c, toySet(53, 1))
+	finish(t, whole)
+	// 5 steps an epoch: before the first, within an epoch, before the smaller last
+	// batch, at an epoch's end, before the last, after the last.
+	for _, stops := range [][]int{{0}, {1}, {4}, {5}, {14}, {15}, {2, 3, 9, 13}} {
+		tr := newTrainer(t, c, toySet(53, 1))
+		for _, stop := range stops {
+			for range stop - tr.Step() {
+				for _, err := range tr.Steps(context.Background()) {
+					require.NoError(t, err)
+					break
+				}
+			}
+			f, err := tr.Checkpoint(toySource)
+			require.NoError(t, err)
+			var source dataset.Source
+			tr, source, err = resume(throughFile(t, f), loadToy)
+			require.NoError(t, err, "after %v", stops)
+			assert.Equal(t, toySource, source)
+			require.Equal(t, stop, tr.Step())
+		}
+		finish(t, tr)
+		assert.Equal(t, latents(t, &whole.Classifier), latents(t, &tr.Classifier), "stopped at %v", stops)
+		assert.Equal(t, whole.History(), tr.History(), "stopped at %v", stops)
+		assert.Equal(t, whole.opt.State(), tr.opt.State(), "stopped at %v", stops)
+	}
+}
+
+func TestResumeFaults(t *testing.T) {
+	tr := newTrainer(t, toyConfig(), toySet(53, 1))
+	for _, err := range tr.Steps(context.Background()) {
+		require.NoError(t, err)
+		break
+	}
+	drop := func(prefix string) func(*checkpoint.File) {
+		return func(f *checkpoint.File) {
+			for i, x := range f.Tensors {
+				if strings.HasPrefix(x.Name, prefix) {
+					f.Tensors = append(f.Tensors[:i:i], f.Tensors[i+1:]...)
+					return
+				}
+			}
+		}
+	}
+	otherData := func(dataset.Source) (train, test *dataset.Set, err error) { return toySet(53, 3), toySet(17, 2), nil }
+	for _, c := range []struct {
+		name, want string
+		damage     func(*checkpoint.File)
+		load       func(dataset.Source) (train, test *dataset.Set, err error)
+	}{
+		{"format", "not a checkpoint", func(f *checkpoint.File) { f.Metadata["format"] = "qat.latents" }, loadToy},
+		{"version", `version is "9"`, func(f *checkpoint.File) { f.Metadata["version"] = "9" }, loadToy},
+		{"json", `metadata "progress"`, func(f *checkpoint.File) { f.Metadata["progress"] = "[" }, loadToy},
+		{"latent", "tensors", drop("head.weight"), loadToy},
+		{"first moment", "tensors", drop("adamw.m.head.weight"), loadToy},
+		{"second moment", "tensors", drop("adamw.v.head.weight"), loadToy},
+		{"step", "step 16 of 15", func(f *checkpoint.File) {
+			f.Metadata["progress"] = strings.Replace(f.Metadata["progress"], `"step":1,`, `"step":16,`, 1)
+		}, loadToy},
+		{"data", "the training data has changed", func(*checkpoint.File) {}, otherData},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := tr.Checkpoint(toySource)
+			require.NoError(t, err)
+			c.damage(&f)
+			_, _, err = resume(f, c.load)
+			assert.ErrorContains(t, err, c.want)
+		})
+	}
+}
