@@ -14,6 +14,15 @@ type Source struct {
 	// TestFraction and Seed belong to the shuffled split.
 	TestFraction float64 `json:"test_fraction,omitempty"`
 	Seed         uint64  `json:"seed,omitempty"`
+	// ValidationFraction of the training part, drawn at random by Seed, is held out
+	// to watch the training by; 0 for none.
+	ValidationFraction float64 `json:"validation_fraction,omitempty"`
+}
+
+// Parts is a source's data, split.
+type Parts struct {
+	Train, Test *Set
+	Validation  *Set // nil for none
 }
 
 // The splits of a Source.
@@ -44,14 +53,26 @@ func (s Source) Validate() error {
 	if s.Split == SplitRandom && !(s.TestFraction > 0 && s.TestFraction < 1) {
 		return fmt.Errorf("dataset: test fraction %v is outside (0, 1)", s.TestFraction)
 	}
+	if !(s.ValidationFraction >= 0 && s.ValidationFraction < 1) {
+		return fmt.Errorf("dataset: validation fraction %v is outside [0, 1)", s.ValidationFraction)
+	}
 	return nil
 }
 
 // Load reads the data and splits it.
-func (s Source) Load() (train, test *Set, err error) {
+func (s Source) Load() (Parts, error) {
 	if err := s.Validate(); err != nil {
-		return nil, nil, err
+		return Parts{}, err
 	}
+	train, test, err := s.load()
+	if err != nil || s.ValidationFraction == 0 {
+		return Parts{Train: train, Test: test}, err
+	}
+	train, validation, err := train.SplitShuffled(s.ValidationFraction, s.Seed)
+	return Parts{train, test, validation}, err
+}
+
+func (s Source) load() (train, test *Set, err error) {
 	all, err := Digits()
 	if err != nil {
 		return nil, nil, err

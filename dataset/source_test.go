@@ -20,17 +20,25 @@ func TestSourceLoad(t *testing.T) {
 		{"shuffled", Source{Name: "digits", Split: SplitRandom, TestFraction: 0.2, Seed: 11}, 1437, 360},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			train, test, err := c.source.Load()
+			parts, err := c.source.Load()
 			require.NoError(t, err)
-			assert.Equal(t, []int{c.train, c.test}, []int{train.Len(), test.Len()})
-			again, _, err := c.source.Load()
+			assert.Equal(t, []int{c.train, c.test}, []int{parts.Train.Len(), parts.Test.Len()})
+			assert.Nil(t, parts.Validation)
+			again, err := c.source.Load()
 			require.NoError(t, err)
-			assert.Equal(t, train, again, "a source must give the same parts again")
+			assert.Equal(t, parts, again, "a source must give the same parts again")
+
+			c.source.ValidationFraction = 0.25
+			held, err := c.source.Load()
+			require.NoError(t, err)
+			assert.Equal(t, parts.Test, held.Test, "validation comes out of the training part alone")
+			assert.Equal(t, c.train, held.Train.Len()+held.Validation.Len())
+			assert.InDelta(t, 0.25*float64(c.train), held.Validation.Len(), 1)
 		})
 	}
-	_, validation, err := Source{Name: "digits", Split: SplitValidation}.Load()
+	parts, err := Source{Name: "digits", Split: SplitValidation}.Load()
 	require.NoError(t, err)
-	assert.Equal(t, all.Labels[1149:1437], validation.Labels, "the validation part must stay off the test part")
+	assert.Equal(t, all.Labels[1149:1437], parts.Test.Labels, "the validation part must stay off the test part")
 }
 
 func TestSourceFaults(t *testing.T) {
@@ -40,9 +48,10 @@ func TestSourceFaults(t *testing.T) {
 	}{
 		{Source{Name: "mnist", Split: SplitGiven}, `unknown data "mnist": want digits`},
 		{Source{Name: "digits", Split: "fair"}, `unknown split "fair": want one of given, shuffled, validation`},
+		{Source{Name: "digits", Split: SplitGiven, ValidationFraction: 1}, "validation fraction 1 is outside [0, 1)"},
 		{Source{Name: "digits", Split: SplitRandom, TestFraction: 1}, "test fraction 1 is outside (0, 1)"},
 	} {
-		_, _, err := c.source.Load()
+		_, err := c.source.Load()
 		assert.ErrorContains(t, err, c.want)
 	}
 }

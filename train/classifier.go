@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/qat-go/qat"
 	"github.com/qat-go/qat/checkpoint"
@@ -178,8 +179,13 @@ func (c *Classifier) Size() Size {
 
 // Metrics is how well a classifier does on a set.
 type Metrics struct {
-	Accuracy float64 // fraction of sequences whose label has the largest logit, the first of equals
-	Loss     float64 // mean cross entropy, in nats
+	Accuracy float64 `json:"accuracy"` // fraction of sequences whose label has the largest logit, the first of equals
+	Loss     float64 `json:"loss"`     // mean cross entropy, in nats
+}
+
+// better ranks by accuracy, and by loss among equals.
+func (m Metrics) better(than Metrics) bool {
+	return m.Accuracy > than.Accuracy || m.Accuracy == than.Accuracy && m.Loss < than.Loss
 }
 
 // evalBatch bounds the batches of Evaluate, and so its memory.
@@ -189,12 +195,8 @@ const evalBatch = 128
 //
 // Errors: a set of other dimensions or classes than the model's.
 func (c *Classifier) Evaluate(s *dataset.Set) (Metrics, error) {
-	if err := s.Validate(); err != nil {
+	if err := c.fits(s); err != nil {
 		return Metrics{}, err
-	}
-	if s.Steps != c.model.WindowSize || s.Channels != c.model.EmbedDim || len(s.Classes) != len(c.classes) {
-		return Metrics{}, fmt.Errorf("train: a set of %d steps, %d channels, %d classes for a model of %d, %d, %d",
-			s.Steps, s.Channels, len(s.Classes), c.model.WindowSize, c.model.EmbedDim, len(c.classes))
 	}
 	var logits []float32
 	for at := 0; at < s.Len(); at += evalBatch {
@@ -213,6 +215,18 @@ func (c *Classifier) Evaluate(s *dataset.Set) (Metrics, error) {
 		logits = append(logits, p.logit()...)
 	}
 	return Measure(logits, s.Labels, len(s.Classes)), nil
+}
+
+// fits judges a set that is to be classified.
+func (c *Classifier) fits(s *dataset.Set) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	if s.Steps != c.model.WindowSize || s.Channels != c.model.EmbedDim || !slices.Equal(s.Classes, c.classes) {
+		return fmt.Errorf("train: a set of %d steps, %d channels, classes %q for a model of %d, %d, %q",
+			s.Steps, s.Channels, s.Classes, c.model.WindowSize, c.model.EmbedDim, c.classes)
+	}
+	return nil
 }
 
 // program returns the program for a batch size, made when it is first needed.

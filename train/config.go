@@ -26,6 +26,9 @@ type Config struct {
 	WeightDecay float64 `json:"weight_decay"` // decoupled
 	ClipNorm    float64 `json:"clip_norm"`    // of all gradients together; 0 is off
 	Augment     Augment `json:"augment"`
+	// Patience is how many epochs without a better validation end the training; 0
+	// is never.
+	Patience int `json:"patience"`
 }
 
 // Defaults returns the default recipe. It was chosen on a validation part of the
@@ -72,6 +75,7 @@ func (c Config) Validate() error {
 	within("jitter", c.Augment.Jitter, 0, 10)
 	within("scaling", c.Augment.Scale, 0, 1)
 	atLeast("shift", c.Augment.Shift, 0)
+	atLeast("patience", c.Patience, 0)
 	m := c.Model
 	m.EmbedDim, m.WindowSize = max(m.EmbedDim, 1), max(m.WindowSize, 1) // 0 leaves them to the data
 	errs = append(errs, m.Validate())

@@ -24,6 +24,9 @@ type progress struct {
 	DataSum string  `json:"data_sha256"`
 	History []Epoch `json:"history"`
 	Running running `json:"running"` // the epoch that is under way
+	// BestEpoch and BestMetrics belong to the tensors that begin with best.
+	BestEpoch   int     `json:"best_epoch,omitempty"`
+	BestMetrics Metrics `json:"best_metrics"`
 }
 
 // The metadata and tensor names of a checkpoint, beside the latents.
@@ -32,6 +35,7 @@ const (
 	progressKey      = "progress"
 	firstMoment      = "adamw.m."
 	secondMoment     = "adamw.v."
+	bestPrefix       = "best."
 )
 
 // Checkpoint returns everything that the rest of the run depends on: a trainer
@@ -39,7 +43,8 @@ const (
 func (t *Trainer) Checkpoint(source dataset.Source) (checkpoint.File, error) {
 	p := progress{
 		Saved: Saved{Config: t.cfg, Data: source, Classes: t.classes},
-		Step:  t.step, DataSum: fingerprint(t.data), History: t.history, Running: t.running,
+		Step:  t.step, DataSum: t.fingerprint(), History: t.history, Running: t.running,
+		BestEpoch: t.best.epoch, BestMetrics: t.best.metrics,
 	}
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -54,6 +59,10 @@ func (t *Trainer) Checkpoint(source dataset.Source) (checkpoint.File, error) {
 			checkpoint.Tensor{Name: firstMoment + m.Name, Shape: m.Shape, Values: m.M},
 			checkpoint.Tensor{Name: secondMoment + m.Name, Shape: m.Shape, Values: m.V})
 	}
+	for _, x := range t.best.latents {
+		x.Name = bestPrefix + x.Name
+		f.Tensors = append(f.Tensors, x)
+	}
 	return f, nil
 }
 
@@ -63,29 +72,28 @@ func Resume(f checkpoint.File) (*Trainer, dataset.Source, error) {
 	return resume(f, dataset.Source.Load)
 }
 
-func resume(f checkpoint.File, load func(dataset.Source) (train, test *dataset.Set, err error)) (*Trainer, dataset.Source, error) {
+func resume(f checkpoint.File, load func(dataset.Source) (dataset.Parts, error)) (*Trainer, dataset.Source, error) {
 	p, err := readProgress(f)
 	if err != nil {
 		return nil, dataset.Source{}, fmt.Errorf("train: resume: %w", err)
 	}
-	data, _, err := load(p.Data)
+	parts, err := load(p.Data)
 	if err != nil {
 		return nil, p.Data, err
 	}
-	if sum := fingerprint(data); sum != p.DataSum {
-		return nil, p.Data, fmt.Errorf("train: resume: the training data has changed: sha256 %s, was %s", sum, p.DataSum)
-	}
-	t, err := New(p.Config, data)
+	t, err := New(p.Config, parts.Train, parts.Validation)
 	if err != nil {
 		return nil, p.Data, err
 	}
-	if p.Step < 0 || p.Step > t.steps() || p.Step > 0 && len(f.Tensors)%3 != 0 {
-		return nil, p.Data, fmt.Errorf("train: resume: step %d of %d with %d tensors", p.Step, t.steps(), len(f.Tensors))
+	if sum := t.fingerprint(); sum != p.DataSum {
+		return nil, p.Data, fmt.Errorf("train: resume: the data has changed: sha256 %s, was %s", sum, p.DataSum)
 	}
-	if err := t.restore(f.Tensors, p.Step); err != nil {
+	if p.Step < 0 || p.Step > t.steps() || len(p.History) != p.Step/t.perEpoch() {
+		return nil, p.Data, fmt.Errorf("train: resume: step %d of %d, with %d epochs of %d steps", p.Step, t.steps(), len(p.History), t.perEpoch())
+	}
+	if err := t.restore(f.Tensors, p); err != nil {
 		return nil, p.Data, fmt.Errorf("train: resume: %w", err)
 	}
-	t.step, t.history, t.running = p.Step, p.History, p.Running
 	return t, p.Data, nil
 }
 
@@ -102,9 +110,9 @@ func readProgress(f checkpoint.File) (p progress, err error) {
 	return p, errors.Join(p.Config.Validate(), p.Data.Validate())
 }
 
-// restore sets latents and moments.
-func (t *Trainer) restore(tensors []checkpoint.Tensor, step int) error {
-	var latents []checkpoint.Tensor
+// restore sets everything that a checkpoint holds.
+func (t *Trainer) restore(tensors []checkpoint.Tensor, p progress) error {
+	var latents, bestLatents []checkpoint.Tensor
 	moments := map[string]*solver.Moment{}
 	moment := func(name string, shape []int) *solver.Moment {
 		if moments[name] == nil {
@@ -117,17 +125,28 @@ func (t *Trainer) restore(tensors []checkpoint.Tensor, step int) error {
 			moment(name, x.Shape).M = x.Values
 		} else if name, ok := strings.CutPrefix(x.Name, secondMoment); ok {
 			moment(name, x.Shape).V = x.Values
+		} else if name, ok := strings.CutPrefix(x.Name, bestPrefix); ok {
+			x.Name = name
+			bestLatents = append(bestLatents, x)
 		} else {
 			latents = append(latents, x)
+		}
+	}
+	if (p.BestEpoch > 0) != (len(bestLatents) > 0) || p.BestEpoch < 0 || p.BestEpoch > len(p.History) {
+		return fmt.Errorf("best epoch %d of %d with %d tensors", p.BestEpoch, len(p.History), len(bestLatents))
+	}
+	if p.BestEpoch > 0 {
+		if err := t.checkTensors(bestLatents); err != nil {
+			return fmt.Errorf("%s%w", bestPrefix, err)
 		}
 	}
 	if err := t.checkTensors(latents); err != nil {
 		return err
 	}
-	state := solver.State{Step: step}
+	state := solver.State{Step: p.Step}
 	for _, l := range latents {
 		m, ok := moments[l.Name]
-		if step > 0 && !ok {
+		if p.Step > 0 && !ok {
 			return fmt.Errorf("tensors %s%s and %s%s are missing", firstMoment, l.Name, secondMoment, l.Name)
 		}
 		if ok {
@@ -141,20 +160,27 @@ func (t *Trainer) restore(tensors []checkpoint.Tensor, step int) error {
 	if err := t.opt.Restore(state); err != nil {
 		return err
 	}
+	t.step, t.history, t.running = p.Step, p.History, p.Running
+	t.best = best{p.BestEpoch, p.BestMetrics, bestLatents}
 	return t.setParams(latents)
 }
 
 // fingerprint is the SHA-256 of what a trainer reads of its data.
-func fingerprint(s *dataset.Set) string {
+func (t *Trainer) fingerprint() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %d %q\n", s.Steps, s.Channels, s.Classes)
-	var b []byte
-	for _, v := range s.Values {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	for _, s := range []*dataset.Set{t.data, t.validation} {
+		if s == nil {
+			continue
+		}
+		fmt.Fprintf(h, "%d %d %q\n", s.Steps, s.Channels, s.Classes)
+		var b []byte
+		for _, v := range s.Values {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+		for _, l := range s.Labels {
+			b = binary.LittleEndian.AppendUint64(b, uint64(l))
+		}
+		h.Write(b)
 	}
-	for _, l := range s.Labels {
-		b = binary.LittleEndian.AppendUint64(b, uint64(l))
-	}
-	h.Write(b)
 	return hex.EncodeToString(h.Sum(nil))
 }

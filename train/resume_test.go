@@ -14,8 +14,15 @@ import (
 var toySource = dataset.Source{Name: "digits", Split: dataset.SplitGiven}
 
 // loadToy stands in for a source's Load.
-func loadToy(dataset.Source) (train, test *dataset.Set, err error) {
-	return toySet(53, 1), toySet(17, 2), nil
+func loadToy(dataset.Source) (dataset.Parts, error) {
+	return dataset.Parts{Train: toySet(53, 1), Test: toySet(17, 2)}, nil
+}
+
+// loadToyValidated has a validation part too.
+func loadToyValidated(s dataset.Source) (dataset.Parts, error) {
+	p, err := loadToy(s)
+	p.Validation = toySet(19, 4)
+	return p, err
 }
 
 // throughFile writes a checkpoint and reads it back, as a resumed run does.
@@ -29,14 +36,27 @@ func throughFile(t *testing.T, f checkpoint.File) checkpoint.File {
 }
 
 func TestResume(t *testing.T) {
+	for _, load := range []func(dataset.Source) (dataset.Parts, error){loadToy, loadToyValidated} {
+		testResume(t, load)
+	}
+}
+
+func testResume(t *testing.T, load func(dataset.Source) (dataset.Parts, error)) {
 	c := toyConfig()
 	c.Augment = Augment{Jitter: 0.1, Scale: 0.1, Shift: 1}
-	whole := newTrainer(t, c, toySet(53, 1))
+	parts, err := load(toySource)
+	require.NoError(t, err)
+	fresh := func() *Trainer {
+		tr, err := New(c, parts.Train, parts.Validation)
+		require.NoError(t, err)
+		return tr
+	}
+	whole := fresh()
 	finish(t, whole)
 	// 5 steps an epoch: before the first, within an epoch, before the smaller last
 	// batch, at an epoch's end, before the last, after the last.
 	for _, stops := range [][]int{{0}, {1}, {4}, {5}, {14}, {15}, {2, 3, 9, 13}} {
-		tr := newTrainer(t, c, toySet(53, 1))
+		tr := fresh()
 		for _, stop := range stops {
 			for range stop - tr.Step() {
 				for _, err := range tr.Steps(context.Background()) {
@@ -47,7 +67,7 @@ func TestResume(t *testing.T) {
 			f, err := tr.Checkpoint(toySource)
 			require.NoError(t, err)
 			var source dataset.Source
-			tr, source, err = resume(throughFile(t, f), loadToy)
+			tr, source, err = resume(throughFile(t, f), load)
 			require.NoError(t, err, "after %v", stops)
 			assert.Equal(t, toySource, source)
 			require.Equal(t, stop, tr.Step())
@@ -56,6 +76,7 @@ func TestResume(t *testing.T) {
 		assert.Equal(t, latents(t, &whole.Classifier), latents(t, &tr.Classifier), "stopped at %v", stops)
 		assert.Equal(t, whole.History(), tr.History(), "stopped at %v", stops)
 		assert.Equal(t, whole.opt.State(), tr.opt.State(), "stopped at %v", stops)
+		assert.Equal(t, whole.BestEpoch(), tr.BestEpoch(), "stopped at %v", stops)
 	}
 }
 
@@ -75,22 +96,22 @@ func TestResumeFaults(t *testing.T) {
 			}
 		}
 	}
-	otherData := func(dataset.Source) (train, test *dataset.Set, err error) { return toySet(53, 3), toySet(17, 2), nil }
+	otherData := func(dataset.Source) (dataset.Parts, error) { return dataset.Parts{Train: toySet(53, 3)}, nil }
 	for _, c := range []struct {
 		name, want string
 		damage     func(*checkpoint.File)
-		load       func(dataset.Source) (train, test *dataset.Set, err error)
+		load       func(dataset.Source) (dataset.Parts, error)
 	}{
 		{"format", "not a checkpoint", func(f *checkpoint.File) { f.Metadata["format"] = "qat.latents" }, loadToy},
 		{"version", `version is "9"`, func(f *checkpoint.File) { f.Metadata["version"] = "9" }, loadToy},
 		{"json", `metadata "progress"`, func(f *checkpoint.File) { f.Metadata["progress"] = "[" }, loadToy},
-		{"latent", "tensors", drop("head.weight"), loadToy},
-		{"first moment", "tensors", drop("adamw.m.head.weight"), loadToy},
-		{"second moment", "tensors", drop("adamw.v.head.weight"), loadToy},
+		{"latent", "tensor head.weight is missing", drop("head.weight"), loadToy},
+		{"first moment", "head.weight: 0 first and 48 second moments", drop("adamw.m.head.weight"), loadToy},
+		{"second moment", "head.weight: 48 first and 0 second moments", drop("adamw.v.head.weight"), loadToy},
 		{"step", "step 16 of 15", func(f *checkpoint.File) {
 			f.Metadata["progress"] = strings.Replace(f.Metadata["progress"], `"step":1,`, `"step":16,`, 1)
 		}, loadToy},
-		{"data", "the training data has changed", func(*checkpoint.File) {}, otherData},
+		{"data", "the data has changed", func(*checkpoint.File) {}, otherData},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := tr.Checkpoint(toySource)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/solver"
 )
@@ -34,9 +35,18 @@ type Trainer struct {
 	opt   *solver.AdamW
 	learn map[int]*program // by batch size
 
-	step    int
-	history []Epoch
-	running running
+	validation *dataset.Set // nil for none
+	step       int
+	history    []Epoch
+	running    running
+	best       best
+}
+
+// best is the weights of the epoch that did best on the validation part.
+type best struct {
+	epoch   int // 0 before the first
+	metrics Metrics
+	latents []checkpoint.Tensor
 }
 
 // Epoch is the mean of an epoch's steps, in training mode.
@@ -46,6 +56,8 @@ type Epoch struct {
 	Loss      float64 `json:"loss"`
 	Accuracy  float64 `json:"accuracy"`
 	LearnRate float64 `json:"learning_rate"` // of its last step
+	// Validation is the measures on the validation part, where there is one.
+	Validation *Metrics `json:"validation,omitempty"`
 }
 
 // running is the sums of an epoch that is under way.
@@ -55,15 +67,20 @@ type running struct {
 	Examples int     `json:"examples"`
 }
 
-// New builds a model with a head for the data's classes.
+// New builds a model with a head for the data's classes. A validation part, which
+// may be nil, is evaluated after each epoch; the trained model is then that of the
+// epoch that did best on it, and Config.Patience may end the training early.
 //
 // Errors: every fault of the configuration or of the data.
-func New(cfg Config, data *dataset.Set) (*Trainer, error) {
+func New(cfg Config, data, validation *dataset.Set) (*Trainer, error) {
 	if data == nil {
 		return nil, errors.New("train: no data")
 	}
 	if err := errors.Join(cfg.Validate(), data.Validate()); err != nil {
 		return nil, err
+	}
+	if cfg.Patience > 0 && validation == nil {
+		return nil, fmt.Errorf("train: patience %d needs a validation part", cfg.Patience)
 	}
 	for _, d := range []struct {
 		what string
@@ -78,7 +95,12 @@ func New(cfg Config, data *dataset.Set) (*Trainer, error) {
 	cfg.BatchSize = min(cfg.BatchSize, data.Len())
 	t := &Trainer{
 		Classifier: Classifier{model: cfg.Model, classes: data.Classes, seed: cfg.Seed, evaluate: map[int]*program{}},
-		cfg:        cfg, data: data, learn: map[int]*program{},
+		cfg:        cfg, data: data, validation: validation, learn: map[int]*program{},
+	}
+	if validation != nil {
+		if err := t.fits(validation); err != nil {
+			return nil, err
+		}
 	}
 	var err error
 	if t.main, err = newProgram(cfg.Model, len(data.Classes), cfg.BatchSize, cfg.Seed, true, nil); err != nil {
@@ -111,7 +133,7 @@ func (t *Trainer) Steps(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		start, seen := time.Now(), 0
 		var order []int
-		for orderOf := 0; t.step < t.steps(); {
+		for orderOf := 0; !t.finished(); {
 			epoch, at := 1+t.step/t.perEpoch(), t.step%t.perEpoch()*t.cfg.BatchSize
 			if epoch != orderOf {
 				order, orderOf = dataset.Shuffle(t.data.Len(), t.cfg.Seed, epoch), epoch
@@ -125,7 +147,7 @@ func (t *Trainer) Steps(ctx context.Context) iter.Seq2[Event, error] {
 			seen += len(batch)
 			e.Epoch, e.Epochs, e.EpochEnd, e.Batch = epoch, t.cfg.Epochs, at+len(batch) == len(order), len(batch)
 			if err == nil {
-				t.record(e)
+				err = t.record(e)
 			}
 			e.ExamplesPerSecond = float64(seen) / time.Since(start).Seconds()
 			if !yield(e, err) || err != nil {
@@ -138,17 +160,47 @@ func (t *Trainer) Steps(ctx context.Context) iter.Seq2[Event, error] {
 // History returns the epochs that have ended, a resumed run's earlier ones included.
 func (t *Trainer) History() []Epoch { return slices.Clone(t.history) }
 
-// record adds a step to its epoch.
-func (t *Trainer) record(e Event) {
+// record adds a step to its epoch, and ends the epoch.
+func (t *Trainer) record(e Event) error {
 	t.running.Loss += e.Loss * float64(e.Batch)
 	t.running.Accuracy += e.Accuracy * float64(e.Batch)
 	t.running.Examples += e.Batch
-	if e.EpochEnd {
-		n := float64(t.running.Examples)
-		t.history = append(t.history, Epoch{e.Epoch, e.Step, t.running.Loss / n, t.running.Accuracy / n, e.LearnRate})
-		t.running = running{}
+	if !e.EpochEnd {
+		return nil
 	}
+	n := float64(t.running.Examples)
+	epoch := Epoch{Epoch: e.Epoch, Step: e.Step, Loss: t.running.Loss / n, Accuracy: t.running.Accuracy / n, LearnRate: e.LearnRate}
+	t.running = running{}
+	if t.validation != nil {
+		m, err := t.Evaluate(t.validation)
+		if err != nil {
+			return err
+		}
+		epoch.Validation = &m
+		if t.best.epoch == 0 || m.better(t.best.metrics) {
+			latents, err := t.tensors()
+			if err != nil {
+				return err
+			}
+			t.best = best{e.Epoch, m, latents}
+		}
+	}
+	t.history = append(t.history, epoch)
+	if t.finished() && t.best.epoch > 0 {
+		return t.setParams(t.best.latents)
+	}
+	return nil
 }
+
+// finished says whether the last epoch is over, or patience is.
+func (t *Trainer) finished() bool {
+	n := len(t.history)
+	return t.step >= t.steps() || t.cfg.Patience > 0 && t.best.epoch > 0 && n-t.best.epoch >= t.cfg.Patience
+}
+
+// BestEpoch returns the epoch whose weights did best on the validation part, which
+// are the trained model's; 0 without one.
+func (t *Trainer) BestEpoch() int { return t.best.epoch }
 
 // stepOn makes one step on the sequences at indices.
 func (t *Trainer) stepOn(indices []int) (Event, error) {

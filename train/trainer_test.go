@@ -42,7 +42,7 @@ func latents(t *testing.T, c *Classifier) map[string][]float32 {
 
 func newTrainer(t *testing.T, c Config, s *dataset.Set) *Trainer {
 	t.Helper()
-	tr, err := New(c, s)
+	tr, err := New(c, s, nil)
 	require.NoError(t, err)
 	return tr
 }
@@ -157,24 +157,61 @@ func TestStepsStop(t *testing.T) {
 }
 
 func TestNewFaults(t *testing.T) {
-	_, err := New(Defaults(), nil)
+	_, err := New(Defaults(), nil, nil)
 	assert.ErrorContains(t, err, "no data")
 	c := toyConfig()
 	c.Epochs, c.BatchSize, c.LearnRate, c.Warmup = 0, -1, math.NaN(), 2
 	c.Augment = Augment{Jitter: -1, Shift: -1}
 	c.Model.Pooling = spec.AllTimesteps
-	_, err = New(c, toySet(53, 1))
+	_, err = New(c, toySet(53, 1), nil)
 	for _, want := range []string{"epochs 0", "batch size -1", "learning rate NaN", "warm-up 2", "jitter -1", "shift -1", "pooling all"} {
 		assert.ErrorContains(t, err, want)
 	}
 	c = toyConfig()
 	c.Model.WindowSize, c.Model.EmbedDim = 12, 0
-	_, err = New(c, toySet(53, 1))
+	_, err = New(c, toySet(53, 1), nil)
 	assert.ErrorContains(t, err, "window 12, but the data has 11")
 	c = toyConfig()
 	c.Model.NumHeads = 5
-	_, err = New(c, toySet(53, 1))
+	_, err = New(c, toySet(53, 1), nil)
 	assert.ErrorContains(t, err, "hidden size 16 is not a multiple of 5 heads")
+}
+
+// TestValidation compares the trained weights with those at the end of each epoch.
+// The validation labels are partly wrong, so that training soon makes it worse.
+func TestValidation(t *testing.T) {
+	c := toyConfig()
+	c.Epochs, c.Patience = 40, 3
+	validation := toySet(19, 4)
+	for i := 0; i < 19; i += 2 {
+		validation.Labels[i] = (validation.Labels[i] + 1) % 3
+	}
+	tr, err := New(c, toySet(53, 1), validation)
+	require.NoError(t, err)
+	byEpoch := map[int]map[string][]float32{}
+	for e, err := range tr.Steps(context.Background()) {
+		require.NoError(t, err)
+		if e.EpochEnd && !tr.finished() {
+			byEpoch[e.Epoch] = latents(t, &tr.Classifier)
+		}
+	}
+	history := tr.History()
+	require.Less(t, len(history), c.Epochs, "patience must have ended it")
+	best := tr.BestEpoch()
+	assert.Equal(t, c.Patience, len(history)-best)
+	assert.Equal(t, byEpoch[best], latents(t, &tr.Classifier), "the best epoch's weights are kept")
+	m, err := tr.Evaluate(validation)
+	require.NoError(t, err)
+	assert.Equal(t, *history[best-1].Validation, m)
+	for _, e := range history {
+		assert.False(t, e.Validation.better(m), "epoch %d", e.Epoch)
+	}
+	_, err = New(c, toySet(53, 1), nil)
+	assert.ErrorContains(t, err, "patience 3 needs a validation part")
+	other := toySet(19, 4)
+	other.Classes = []string{"a", "b", "d"}
+	_, err = New(c, toySet(53, 1), other)
+	assert.ErrorContains(t, err, `"d"`)
 }
 
 func TestMeasure(t *testing.T) {

@@ -66,13 +66,13 @@ func (c comparison) print(w io.Writer, asJSON bool) {
 }
 
 func runCompare(ctx context.Context, r *recipe, list modes, seeds int, baselines, asJSON bool, w io.Writer) error {
-	learn, test, err := r.source.Load()
+	parts, err := r.source.Load()
 	if err != nil {
 		return err
 	}
 	if !asJSON {
 		fmt.Fprintf(w, "%s, %s split, %d to train on, %d to test on; %d seeds\n%-20s  %s  %s\n",
-			r.source.Name, r.source.Split, learn.Len(), test.Len(), seeds, "", "accuracy, %", "packed bytes")
+			r.source.Name, r.source.Split, parts.Train.Len(), parts.Test.Len(), seeds, "", "accuracy, %", "packed bytes")
 	}
 	for _, mode := range list {
 		c := comparison{Event: "mode", Name: mode.String()}
@@ -80,14 +80,14 @@ func runCompare(ctx context.Context, r *recipe, list modes, seeds int, baselines
 		cfg.Model.Quantize = mode
 		for seed := range seeds {
 			cfg.Seed = uint64(seed)
-			t, err := train.New(cfg, learn)
+			t, err := train.New(cfg, parts.Train, parts.Validation)
 			if err != nil {
 				return err
 			}
 			if err := follow(ctx, t, jsonReporter{io.Discard}, func() error { return nil }); err != nil {
 				return err
 			}
-			m, err := t.Evaluate(test)
+			m, err := t.Evaluate(parts.Test)
 			if err != nil {
 				return err
 			}
@@ -103,12 +103,12 @@ func runCompare(ctx context.Context, r *recipe, list modes, seeds int, baselines
 	if !baselines {
 		return nil
 	}
-	nearest, err := train.NearestNeighbour(learn, test)
+	nearest, err := train.NearestNeighbour(parts.Train, parts.Test)
 	if err != nil {
 		return err
 	}
 	comparison{Event: "baseline", Name: "1-nearest-neighbour", Mean: nearest, Accuracies: []float64{nearest}}.print(w, asJSON)
-	logistic, err := train.LogisticRegression(learn, test)
+	logistic, err := train.LogisticRegression(parts.Train, parts.Test)
 	if err != nil {
 		return err
 	}

@@ -39,19 +39,19 @@ func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	_, test, err := saved.Data.Load()
+	parts, err := saved.Data.Load()
 	if err != nil {
 		return err
 	}
-	m, err := c.Evaluate(test)
+	m, err := c.Evaluate(parts.Test)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		writeJSON(cmd.OutOrStdout(), evaluation{"eval", m.Accuracy, m.Loss, test.Len(), dir})
+		writeJSON(cmd.OutOrStdout(), evaluation{"eval", m.Accuracy, m.Loss, parts.Test.Len(), dir})
 		return nil
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "model          %v\ntest part      %d sequences of %s, %s split\ntest accuracy  %.4f\ntest loss      %.4f\n",
-		saved.Config.Model, test.Len(), saved.Data.Name, saved.Data.Split, m.Accuracy, m.Loss)
+		saved.Config.Model, parts.Test.Len(), saved.Data.Name, saved.Data.Split, m.Accuracy, m.Loss)
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding"
+	"errors"
 	"strings"
 
 	"github.com/qat-go/qat/dataset"
@@ -43,7 +44,8 @@ func (r *recipe) register(f *pflag.FlagSet) {
 	f.StringVar(&r.source.Name, "data", r.source.Name, "what to train on: "+strings.Join(dataset.Sources(), ", "))
 	f.StringVar(&r.source.Split, "split", r.source.Split, "how to part train from test: "+strings.Join(dataset.Splits(), ", "))
 	f.Float64Var(&r.source.TestFraction, "test-fraction", r.source.TestFraction, "part of the data to test on, for --split shuffled")
-	f.Uint64Var(&r.source.Seed, "split-seed", 0, "seed of --split shuffled")
+	f.Uint64Var(&r.source.Seed, "split-seed", 0, "seed of what is drawn for test and validation")
+	f.Float64Var(&r.source.ValidationFraction, "validation-fraction", 0, "part of the training data to validate on after each epoch; the best epoch's weights are kept")
 
 	m := &r.config.Model
 	f.IntVar(&m.HiddenSize, "hidden-size", m.HiddenSize, "width of the blocks")
@@ -58,6 +60,7 @@ func (r *recipe) register(f *pflag.FlagSet) {
 
 	c := &r.config
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training data")
+	f.IntVar(&c.Patience, "patience", c.Patience, "epochs without a better validation that end the training; 0 is never")
 	f.IntVar(&c.BatchSize, "batch-size", c.BatchSize, "sequences a step")
 	f.Float64Var(&c.LearnRate, "learning-rate", c.LearnRate, "highest learning rate, after the warm-up and before the cosine to 0")
 	f.Float64Var(&c.Warmup, "warmup", c.Warmup, "part of the steps that the learning rate rises over")
@@ -78,6 +81,9 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 	}
 	if err := r.source.Validate(); err != nil {
 		return err
+	}
+	if r.config.Patience > 0 && r.source.ValidationFraction == 0 {
+		return errors.New("--patience needs a --validation-fraction")
 	}
 	return r.config.Validate()
 }

@@ -15,7 +15,7 @@ import (
 // reporter tells what a training does: to a person at a terminal, in a pipe, or
 // to a program.
 type reporter interface {
-	begin(t *train.Trainer, source dataset.Source, learn, test int)
+	begin(t *train.Trainer, source dataset.Source, parts dataset.Parts)
 	warn(text string)
 	step(e train.Event)
 	epoch(e train.Event, m train.Epoch)
@@ -36,7 +36,7 @@ func newReporter(w io.Writer, asJSON bool) reporter {
 // jsonReporter prints one object a line.
 type jsonReporter struct{ w io.Writer }
 
-func (jsonReporter) begin(*train.Trainer, dataset.Source, int, int) {}
+func (jsonReporter) begin(*train.Trainer, dataset.Source, dataset.Parts) {}
 
 func (j jsonReporter) warn(text string) {
 	writeJSON(j.w, struct {
@@ -60,10 +60,14 @@ func (j jsonReporter) end(r result) { writeJSON(j.w, r) }
 // lineReporter prints a line an epoch.
 type lineReporter struct{ w io.Writer }
 
-func (l *lineReporter) begin(t *train.Trainer, source dataset.Source, learn, test int) {
+func (l *lineReporter) begin(t *train.Trainer, source dataset.Source, parts dataset.Parts) {
 	m := t.Config().Model
-	fmt.Fprintf(l.w, "data      %s, %s split: %d to train on, %d to test on; %d steps of %d values\n",
-		source.Name, source.Split, learn, test, m.WindowSize, m.EmbedDim)
+	validation := ""
+	if parts.Validation != nil {
+		validation = fmt.Sprintf(", %d to validate on", parts.Validation.Len())
+	}
+	fmt.Fprintf(l.w, "data      %s, %s split: %d to train on%s, %d to test on; %d steps of %d values\n",
+		source.Name, source.Split, parts.Train.Len(), validation, parts.Test.Len(), m.WindowSize, m.EmbedDim)
 	fmt.Fprintf(l.w, "model     %v weights, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
 		m.Quantize, m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
 }
@@ -73,8 +77,12 @@ func (l *lineReporter) warn(text string) { fmt.Fprintln(l.w, "warning  ", text) 
 func (*lineReporter) step(train.Event) {}
 
 func (l *lineReporter) epoch(e train.Event, m train.Epoch) {
-	fmt.Fprintf(l.w, "epoch %*d/%d  loss %.4f  accuracy %.4f  learning rate %.2e  %.0f examples/s\n",
-		len(fmt.Sprint(e.Epochs)), m.Epoch, e.Epochs, m.Loss, m.Accuracy, m.LearnRate, e.ExamplesPerSecond)
+	validation := ""
+	if m.Validation != nil {
+		validation = fmt.Sprintf("  validation loss %.4f  accuracy %.4f", m.Validation.Loss, m.Validation.Accuracy)
+	}
+	fmt.Fprintf(l.w, "epoch %*d/%d  loss %.4f  accuracy %.4f%s  learning rate %.2e  %.0f examples/s\n",
+		len(fmt.Sprint(e.Epochs)), m.Epoch, e.Epochs, m.Loss, m.Accuracy, validation, m.LearnRate, e.ExamplesPerSecond)
 }
 
 func (*lineReporter) abort() {}

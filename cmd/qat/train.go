@@ -107,16 +107,16 @@ type result struct {
 
 func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
 	say := newReporter(stdout, o.asJSON)
-	t, learn, test, err := o.open(say)
+	t, parts, err := o.open(say)
 	if err != nil {
 		return err
 	}
-	say.begin(t, o.source, learn, test.Len())
+	say.begin(t, o.source, parts)
 	start := time.Now()
 	if err := o.follow(ctx, t, say); err != nil {
 		return err
 	}
-	metrics, err := t.Evaluate(test)
+	metrics, err := t.Evaluate(parts.Test)
 	if err != nil {
 		return err
 	}
@@ -140,38 +140,34 @@ func (o *trainOptions) checkpoints() checkpoint.Dir {
 }
 
 // open makes the trainer, anew or from the last checkpoint that is whole.
-func (o *trainOptions) open(say reporter) (t *train.Trainer, learn int, test *dataset.Set, err error) {
+func (o *trainOptions) open(say reporter) (t *train.Trainer, parts dataset.Parts, err error) {
 	if o.resume != "" {
 		damaged, err := o.checkpoints().Latest(func(_ string, f checkpoint.File) (err error) {
 			t, o.source, err = train.Resume(f)
 			return err
 		})
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, 0, nil, fmt.Errorf("%s holds no unfinished run: %w", o.dir, err)
+			return nil, parts, fmt.Errorf("%s holds no unfinished run: %w", o.dir, err)
 		}
 		if err != nil {
-			return nil, 0, nil, err
+			return nil, parts, err
 		}
 		for _, d := range damaged {
 			say.warn(fmt.Sprintf("passed over a damaged checkpoint: %v", d))
 		}
 	}
-	data, test, err := o.source.Load()
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	if t != nil {
-		return t, data.Len(), test, nil
+	if parts, err = o.source.Load(); err != nil || t != nil {
+		return t, parts, err
 	}
 	// What would stop the run at its end must not be found out there.
 	if steps, err := o.checkpoints().Steps(); err == nil && len(steps) > 0 {
-		return nil, 0, nil, fmt.Errorf("%s holds an unfinished run, at step %d: go on with --resume %s, or name another directory with -o", o.dir, steps[0], o.dir)
+		return nil, parts, fmt.Errorf("%s holds an unfinished run, at step %d: go on with --resume %s, or name another directory with -o", o.dir, steps[0], o.dir)
 	}
 	if err := writable(o.dir); err != nil {
-		return nil, 0, nil, err
+		return nil, parts, err
 	}
-	t, err = train.New(o.config, data)
-	return t, data.Len(), test, err
+	t, err = train.New(o.config, parts.Train, parts.Validation)
+	return t, parts, err
 }
 
 // follow runs the training, reports it and writes checkpoints. When ctx ends, it
