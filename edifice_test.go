@@ -2,7 +2,7 @@ package qat_test
 
 import (
 	"encoding/json"
-	"os"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -11,7 +11,6 @@ import (
 	"github.com/qat-go/qat"
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 )
 
 // The tolerances of the reference numbers: their backend computes in float64 and
@@ -30,20 +29,19 @@ type refTensor struct {
 type refParam struct {
 	refTensor
 	Name  string `json:"name"`
-	Layer string `json:"layer"`
+	Layer string `json:"layer"` // in a trace
 }
 
 type refModel struct {
 	Config struct {
-		Batch     int `json:"batch"`
-		SeqLen    int `json:"seq_len"`
-		EmbedDim  int `json:"embed_dim"`
-		Hidden    int `json:"hidden_size"`
-		Heads     int `json:"num_heads"`
-		Layers    int `json:"num_layers"`
-		Dropout   float64
-		Quantize  string
-		WindowLen int
+		Batch    int `json:"batch"`
+		SeqLen   int `json:"seq_len"`
+		EmbedDim int `json:"embed_dim"`
+		Hidden   int `json:"hidden_size"`
+		Heads    int `json:"num_heads"`
+		Layers   int `json:"num_layers"`
+		Dropout  float64
+		Quantize string
 	} `json:"config"`
 	Params    []refParam `json:"params"`
 	Input     refTensor  `json:"input"`
@@ -56,9 +54,7 @@ type refModel struct {
 
 func readRef(t *testing.T, path string, into any) {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(b, into))
+	require.NoError(t, json.Unmarshal(readFile(t, path), into))
 }
 
 func refFiles(t *testing.T, pattern string) []string {
@@ -90,36 +86,14 @@ func edificeName(t *testing.T, name string) string {
 	return layer + "." + part
 }
 
-func f32(shape []int, data []float32) *tensor.Dense {
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(append([]float32(nil), data...)))
-}
-
-func requireNear(t *testing.T, what string, got, want []float32, tolerance float64) {
-	t.Helper()
-	require.Len(t, got, len(want), what)
-	for i := range want {
-		limit := tolerance * max(1, abs(float64(want[i])))
-		if diff := abs(float64(got[i]) - float64(want[i])); !(diff <= limit) {
-			t.Fatalf("%s: element %d: got %v, want %v within %v", what, i, got[i], want[i], limit)
-		}
-	}
-}
-
-func abs(x float64) float64 {
-	if x < 0 {
-		return -x
-	}
-	return x
-}
-
-func refBuild(t *testing.T, g *G.ExprGraph, r *refModel) *qat.Model {
+func refBuild(t *testing.T, g *G.ExprGraph, r *refModel, more ...qat.Option) *qat.Model {
 	t.Helper()
 	mode, err := qat.ParseMode(r.Config.Quantize)
 	require.NoError(t, err)
-	m, err := qat.Build(g, qat.WithNumerics(qat.Edifice), qat.WithQuantize(mode),
+	m, err := qat.Build(g, append([]qat.Option{qat.WithNumerics(qat.Edifice), qat.WithQuantize(mode),
 		qat.WithEmbedDim(r.Config.EmbedDim), qat.WithHiddenSize(r.Config.Hidden), qat.WithNumHeads(r.Config.Heads),
 		qat.WithNumLayers(r.Config.Layers), qat.WithWindowSize(r.Config.SeqLen), qat.WithBatchSize(r.Config.Batch),
-		qat.WithDropout(r.Config.Dropout))
+		qat.WithDropout(r.Config.Dropout)}, more...)...)
 	require.NoError(t, err)
 	require.Len(t, m.Params(), len(r.Params))
 	for _, p := range r.Params {
@@ -128,8 +102,8 @@ func refBuild(t *testing.T, g *G.ExprGraph, r *refModel) *qat.Model {
 	return m
 }
 
-func refTolerance(r *refModel) float64 {
-	if r.Config.Quantize == "binary" || r.Config.Quantize == "ternary" {
+func refTolerance(mode string) float64 {
+	if mode == "binary" || mode == "ternary" {
 		return edificeToleranceCodes
 	}
 	return edificeTolerance
@@ -143,11 +117,8 @@ func TestEdificeForward(t *testing.T) {
 			g := G.NewGraph()
 			m := refBuild(t, g, &r)
 			m.SetTraining(false)
-			require.NoError(t, G.Let(m.Input(), f32(r.Input.Shape, r.Input.Data)))
-			vm := G.NewTapeMachine(g)
-			defer vm.Close()
-			require.NoError(t, vm.RunAll())
-			requireNear(t, "output", m.Output().Value().Data().([]float32), r.Output.Data, refTolerance(&r))
+			let(t, m.Input(), r.Input.Data)
+			requireNear(t, "output", forward(t, m.Output()), r.Output.Data, refTolerance(r.Config.Quantize))
 		})
 	}
 }
@@ -159,32 +130,138 @@ func TestEdificeGradients(t *testing.T) {
 			readRef(t, file, &r)
 			g := G.NewGraph()
 			m := refBuild(t, g, &r)
-			cotangent := G.NewMatrix(g, tensor.Float32, G.WithShape(r.Cotangent.Shape...), G.WithName("cotangent"),
-				G.WithValue(f32(r.Cotangent.Shape, r.Cotangent.Data)))
-			loss := G.Must(G.Sum(G.Must(G.HadamardProd(m.Output(), cotangent))))
-			ws := append(m.Learnables(), m.Input())
-			_, err := G.Grad(loss, ws...)
-			require.NoError(t, err)
-			require.NoError(t, G.Let(m.Input(), f32(r.Input.Shape, r.Input.Data)))
-			vm := G.NewTapeMachine(g, G.BindDualValues(ws...))
-			defer vm.Close()
-			require.NoError(t, vm.RunAll())
+			let(t, m.Input(), r.Input.Data)
+			_, grads := gradients(t, "tape", circuit{out: m.Output(), leaves: append(m.Learnables(), m.Input()), cotangent: r.Cotangent.Data})
 			require.Len(t, r.Grads, len(m.Params()))
-			nodes := map[string]*G.Node{}
-			for _, p := range m.Params() {
-				nodes[p.Name] = p.Node
+			got := map[string][]float32{}
+			for i, p := range m.Params() {
+				got[p.Name] = grads[i]
 			}
 			for _, p := range r.Grads {
-				requireNear(t, p.Name, grad(t, nodes[edificeName(t, p.Name)]), p.Data, refTolerance(&r))
+				requireNear(t, p.Name, got[edificeName(t, p.Name)], p.Data, refTolerance(r.Config.Quantize))
 			}
-			requireNear(t, "input", grad(t, m.Input()), r.GradInput.Data, refTolerance(&r))
+			requireNear(t, "input", grads[len(grads)-1], r.GradInput.Data, refTolerance(r.Config.Quantize))
 		})
 	}
 }
 
-func grad(t *testing.T, n *G.Node) []float32 {
+// traceNodes are the names of our nodes for the layers of a reference block.
+var traceNodes = map[string]string{
+	"attn_norm": "attn_norm:layer_norm", "attn_qkv": "attn.qkv:linear", "attn_compute": "attn:attention",
+	"attn_out": "attn.out:linear", "attn_residual": "attn.residual:residual",
+	"ffn_norm": "ffn_norm:layer_norm", "ffn_up": "ffn.up:linear", "ffn_act": "ffn:silu",
+	"ffn_down": "ffn.down:linear", "ffn_residual": "ffn.residual:residual",
+}
+
+var traceName = regexp.MustCompile(`^qat_block_(\d+)_(\w+)$`)
+
+// traceNode returns our node for a layer of the reference, nil for its input and
+// for the last step, which is not a node where every step is returned.
+func traceNode(t *testing.T, g *G.ExprGraph, layer string) *G.Node {
 	t.Helper()
-	v, err := n.Grad()
-	require.NoError(t, err)
-	return v.Data().([]float32)
+	name := layer + ":layer_norm" // final_norm
+	if m := traceName.FindStringSubmatch(layer); m != nil {
+		require.Contains(t, traceNodes, m[2])
+		name = fmt.Sprintf("blocks.%c.%s", m[1][0]-1, traceNodes[m[2]])
+	} else if layer != "final_norm" {
+		require.Contains(t, []string{"state_sequence", "last_timestep"}, layer)
+		return nil
+	}
+	nodes := g.ByName(name)
+	require.Len(t, nodes, 1, name)
+	return nodes[0]
+}
+
+func TestEdificeTrace(t *testing.T) {
+	for _, file := range refFiles(t, "forward/*.json") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			var r refModel
+			readRef(t, file, &r)
+			g := G.NewGraph()
+			m := refBuild(t, g, &r, qat.WithPooling(qat.AllTimesteps))
+			m.SetTraining(false)
+			let(t, m.Input(), r.Input.Data)
+			values := make([]G.Value, len(r.Trace))
+			for i, layer := range r.Trace {
+				if n := traceNode(t, g, layer.Layer); n != nil {
+					G.Read(n, &values[i])
+				}
+			}
+			vm := G.NewTapeMachine(g)
+			defer vm.Close()
+			require.NoError(t, vm.RunAll())
+			compared := 0
+			for i, layer := range r.Trace {
+				if values[i] != nil {
+					requireNear(t, layer.Layer, floats(values[i]), layer.Data, refTolerance(r.Config.Quantize))
+					compared++
+				}
+			}
+			require.Equal(t, 10*r.Config.Layers+1, compared)
+		})
+	}
+}
+
+func TestEdificeQuantLinear(t *testing.T) {
+	type grads struct {
+		Input  refTensor `json:"grad_input"`
+		Weight refTensor `json:"grad_weight"`
+		Bias   refTensor `json:"grad_bias"`
+	}
+	for _, mode := range quantized {
+		var ref struct {
+			Cases []struct {
+				Name                                   string
+				Input, Weight, Bias, Output, Cotangent refTensor
+				Straight                               grads `json:"ste_variant_NOT_reference"`
+			}
+		}
+		readRef(t, refFiles(t, "ops/quant_linear_"+mode.String()+".json")[0], &ref)
+		for _, c := range ref.Cases {
+			t.Run(mode.String()+"/"+c.Name, func(t *testing.T) {
+				g := G.NewGraph()
+				x := placeholder(g, "x", c.Input.Shape...)
+				let(t, x, c.Input.Data)
+				l, err := qat.QuantLinear(x, c.Bias.Shape[0], qat.WithQuantize(mode), qat.WithNumerics(qat.Edifice))
+				require.NoError(t, err)
+				require.NoError(t, l.SetParam("quant_linear.weight", c.Weight.Data))
+				require.NoError(t, l.SetParam("quant_linear.bias", c.Bias.Data))
+				out, got := gradients(t, "tape", circuit{out: l.Output(), leaves: append(l.Learnables(), x), cotangent: c.Cotangent.Data})
+				requireNear(t, "output", out, c.Output.Data, refTolerance(mode.String()))
+				requireNear(t, "weight", got[0], c.Straight.Weight.Data, refTolerance(mode.String()))
+				requireNear(t, "bias", got[1], c.Straight.Bias.Data, refTolerance(mode.String()))
+				requireNear(t, "input", got[2], c.Straight.Input.Data, refTolerance(mode.String()))
+			})
+		}
+	}
+}
+
+func TestEdificeFakeQuantize(t *testing.T) {
+	for _, mode := range quantized {
+		var ref struct {
+			Cases []struct {
+				Name              string
+				Weight, Quantized refTensor
+			}
+		}
+		readRef(t, refFiles(t, "ops/quantize_weight_"+mode.String()+".json")[0], &ref)
+		for _, c := range ref.Cases {
+			t.Run(mode.String()+"/"+c.Name, func(t *testing.T) {
+				w := placeholder(G.NewGraph(), "w", c.Weight.Shape...)
+				let(t, w, c.Weight.Data)
+				n, err := qat.FakeQuantize(w, mode, qat.WithNumerics(qat.Edifice))
+				require.NoError(t, err)
+				// Equal as numbers: the reference's zeros may have another sign.
+				require.Equal(t, toFloat64(c.Quantized.Data), toFloat64(forward(t, n)))
+			})
+		}
+	}
+}
+
+func toFloat64(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v) + 0 // -0 + 0 is 0
+	}
+	return y
 }

@@ -117,8 +117,12 @@ func (p *plan) faults(c *config) (errs []error) {
 	}
 	for i, ps := range p.params {
 		from := p.source[i]
-		if got := from.Node.Shape(); !got.Eq(tensor.Shape(ps.Shape)) {
+		if from.Node == nil {
+			errs = append(errs, fmt.Errorf("WithParamsFrom: %s has no node", from.Name))
+		} else if got := from.Node.Shape(); !got.Eq(tensor.Shape(ps.Shape)) {
 			errs = append(errs, fmt.Errorf("WithParamsFrom: %s has shape %v, want %v for %s", from.Name, got, ps.Shape, ps.Name))
+		} else if _, err := from.data(); err != nil {
+			errs = append(errs, fmt.Errorf("WithParamsFrom: %s holds no float32 values", from.Name))
 		}
 	}
 	return errs

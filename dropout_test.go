@@ -1,0 +1,168 @@
+package qat_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/qat-go/qat"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+)
+
+// dropRig is a block in a graph with the values of its dropouts in sight.
+type dropRig struct {
+	*qat.Layer
+	x      *G.Node
+	vm     G.VM
+	values map[string]*[2]G.Value // before and after
+}
+
+func newDropRig(t *testing.T, p float64, options ...qat.Option) *dropRig {
+	t.Helper()
+	g := G.NewGraph()
+	r := &dropRig{x: random(g, 1, "x", 11, 13, 22), values: map[string]*[2]G.Value{}}
+	r.Layer = ok(qat.Block(r.x, append(options, qat.WithDropout(p), qat.WithNumHeads(1))...))
+	scatter(t, r.Layer, 2) // with biases, no element is 0 before dropout
+	for before, after := range map[string]string{
+		"block.attn.out:linear": "block.attn.dropout:dropout",
+		"block.ffn:silu":        "block.ffn.dropout:dropout",
+		"block.ffn.down:linear": "block.ffn.out_dropout:dropout",
+	} {
+		r.values[after] = new([2]G.Value)
+		for i, name := range []string{before, after} {
+			nodes := g.ByName(name)
+			require.Len(t, nodes, 1, name)
+			G.Read(nodes[0], &r.values[after][i])
+		}
+	}
+	r.vm = G.NewTapeMachine(g)
+	t.Cleanup(func() { r.vm.Close() })
+	return r
+}
+
+// run returns each dropout's input and output.
+func (r *dropRig) run(t *testing.T) map[string][2][]float32 {
+	t.Helper()
+	require.NoError(t, r.vm.RunAll())
+	defer r.vm.Reset()
+	out := map[string][2][]float32{}
+	for name, v := range r.values {
+		out[name] = [2][]float32{floats(v[0]), floats(v[1])}
+	}
+	return out
+}
+
+// masks says for each dropout which elements were kept.
+func masks(run map[string][2][]float32) map[string][]bool {
+	out := map[string][]bool{}
+	for name, v := range run {
+		for _, y := range v[1] {
+			out[name] = append(out[name], y != 0)
+		}
+	}
+	return out
+}
+
+func TestDropoutInEvaluation(t *testing.T) {
+	r := newDropRig(t, 0.5)
+	r.SetTraining(false)
+	for range 3 {
+		for name, v := range r.run(t) {
+			requireBits(t, name, v[1], v[0])
+		}
+	}
+	assert.Zero(t, r.Step(), "evaluation advances no step")
+	r.SetTraining(true)
+	r.run(t)
+	assert.EqualValues(t, 1, r.Step())
+	r.SetTraining(false)
+	r.run(t)
+	assert.EqualValues(t, 1, r.Step())
+
+	// A model in evaluation equals one that has no dropout.
+	with := newTask(t, G.NewGraph(), 11, 5, 7, qat.WithHiddenSize(32), qat.WithNumLayers(2), qat.WithDropout(0.5))
+	without := newTask(t, G.NewGraph(), 11, 5, 7, qat.WithHiddenSize(32), qat.WithNumLayers(2), qat.WithDropout(0))
+	with.SetTraining(false)
+	for _, k := range []*task{with, without} {
+		k.feed(t, 1)
+		require.NoError(t, k.vm.RunAll())
+	}
+	requireBits(t, "output", floats(with.Output().Value()), floats(without.Output().Value()))
+	for i, n := range with.ws {
+		requireBits(t, n.Name(), grad(t, n), grad(t, without.ws[i]))
+	}
+}
+
+// In training the kept elements are x/(1-p), to the bit, and p of them are not kept.
+func TestDropoutInTraining(t *testing.T) {
+	for _, p := range []float64{0.1, 0.5, 0.9} {
+		r := newDropRig(t, p)
+		kept, total := 0.0, 0.0
+		for range 5 {
+			for name, v := range r.run(t) {
+				scale := float32(1 / (1 - p))
+				for i, y := range v[1] {
+					total++
+					if y == 0 {
+						continue
+					}
+					kept++
+					require.Equal(t, v[0][i]*scale, y, "%s: element %d at p %v", name, i, p)
+				}
+			}
+		}
+		deviation := math.Sqrt(p * (1 - p) / total)
+		const deviations = 6 // one run in 500 million would leave them by chance
+		assert.InDelta(t, 1-p, kept/total, deviations*deviation, "p %v", p)
+	}
+}
+
+func TestDropoutMasks(t *testing.T) {
+	r := newDropRig(t, 0.5)
+	first, second := masks(r.run(t)), masks(r.run(t))
+	assert.EqualValues(t, 2, r.Step())
+	seen := []string{}
+	for name, mask := range first {
+		assert.NotEqual(t, mask, second[name], "%s: a fresh mask every step", name)
+		for _, other := range seen {
+			if len(first[other]) == len(mask) {
+				assert.NotEqual(t, mask, first[other], "%s and %s", name, other)
+			}
+		}
+		seen = append(seen, name)
+	}
+	r.SetStep(0)
+	assert.Equal(t, first, masks(r.run(t)), "the same steps again")
+	assert.Equal(t, second, masks(r.run(t)))
+
+	again := newDropRig(t, 0.5)
+	assert.Equal(t, first, masks(again.run(t)), "the same seed")
+	other := newDropRig(t, 0.5, qat.WithSeed(1))
+	for name, mask := range masks(other.run(t)) {
+		assert.NotEqual(t, first[name], mask, "another seed")
+	}
+}
+
+// The gradient of dropout is its own mask and scale on the upstream gradient: the
+// bias before the last dropout gets the sum of what passed.
+func TestDropoutGradient(t *testing.T) {
+	const p, batch, steps, hidden = 0.25, 11, 13, 22
+	r := newDropRig(t, p)
+	mask := masks(r.run(t))["block.ffn.out_dropout:dropout"]
+	g := G.NewGraph()
+	l := ok(qat.Block(random(g, 1, "x", batch, steps, hidden), qat.WithDropout(p), qat.WithNumHeads(1)))
+	scatter(t, l, 2)
+	c := circuit{out: l.Output(), leaves: l.Learnables()}
+	_, grads := gradients(t, "tape", c)
+	up := c.upstream()
+	want := make([]float64, hidden)
+	for i, kept := range mask {
+		if kept {
+			want[i%hidden] += float64(up[i]) / (1 - p)
+		}
+	}
+	last := l.Params()[len(grads)-1]
+	require.Equal(t, "block.ffn.down.bias", last.Name)
+	requireClose(t, last.Name, grads[len(grads)-1], want, layerTolerance)
+}
