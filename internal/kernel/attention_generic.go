@@ -131,6 +131,8 @@ func (a Attention) Backward(dqkv, dout, weights, qkv []float32, first []int) {
 	h := a.Hidden()
 	need("attention gradient", len(dqkv), a.Batch*a.Steps*3*h)
 	need("attention upstream gradient", len(dout), a.Batch*a.Keep*h)
+	need("attention weights", len(weights), a.Weights())
+	need("attention qkv", len(qkv), a.Batch*a.Steps*3*h)
 	Parallel(a.Batch*a.Heads, rowGrain(4*a.Keep*a.Steps*a.HeadSize), func(lo, hi int) {
 		buf := borrow(2*a.Steps*a.HeadSize + 2*a.HeadSize + a.Steps)
 		defer scratch.Put(buf)

@@ -21,6 +21,7 @@ func AddRows(y, h, a []float32, batch, steps, keep, cols int) {
 // ColumnSums adds the rows of x [rows, cols], each ld apart, in a fixed order and
 // writes the sums to y [cols].
 func ColumnSums(y, x []float32, rows, cols, ld int) {
+	need("column sums", len(y), cols)
 	clear(y[:cols])
 	if rows == 0 {
 		return

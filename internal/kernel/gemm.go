@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
 )
@@ -30,6 +32,9 @@ func (m Matrix) EveryLast(n int) Matrix {
 	return Matrix{Data: m.Data[(n-1)*m.Stride:], Rows: m.Rows / n, Cols: m.Cols, Stride: n * m.Stride}
 }
 
+// need panics unless the data reach the last element.
+func (m Matrix) need(what string) { need(what, len(m.Data), (m.Rows-1)*m.Stride+m.Cols) }
+
 // Gemm writes a*b to c, or adds it where accumulate is set. transA and transB
 // say that a [k, m] or b [n, k] enters transposed.
 //
@@ -37,9 +42,27 @@ func (m Matrix) EveryLast(n int) Matrix {
 // integer of at most 2^24 in magnitude. Otherwise its last bits may differ
 // between CPUs, but not between thread counts.
 func Gemm(c, a, b Matrix, transA, transB, accumulate bool) {
-	k := a.Cols
+	rows, k, inner, cols := a.Rows, a.Cols, b.Rows, b.Cols
 	if transA {
-		k = a.Rows
+		rows, k = k, rows
+	}
+	if transB {
+		inner, cols = cols, inner
+	}
+	if rows != c.Rows || k != inner || cols != c.Cols {
+		panic(fmt.Sprintf("kernel: a product of %dx%d and %dx%d is not %dx%d", rows, k, inner, cols, c.Rows, c.Cols))
+	}
+	a.need("product's left side")
+	b.need("product's right side")
+	c.need("product")
+	if c.Rows == 0 || c.Cols == 0 {
+		return
+	}
+	if k == 0 { // the library below wants strides of at least 1
+		for i := 0; i < c.Rows && !accumulate; i++ {
+			clear(c.Data[i*c.Stride : i*c.Stride+c.Cols])
+		}
+		return
 	}
 	tilesDown, tilesAcross := tiles(c.Rows, tileRows), tiles(c.Cols, tileCols)
 	grain := max(1, gemmGrain/(2*k*tileRows*min(c.Cols, tileCols)))

@@ -31,6 +31,7 @@ func CrossEntropy(probs, logits []float32, labels []int, classes int) float32 {
 // gradient of scale: (probs - onehot) * scale / rows.
 func CrossEntropyBackward(dlogits, probs []float32, labels []int, classes int, scale float32) {
 	need("logits' gradient", len(dlogits), len(labels)*classes)
+	need("probabilities", len(probs), len(labels)*classes)
 	s := scale / float32(len(labels))
 	for i, p := range probs[:len(labels)*classes] {
 		dlogits[i] = p * s
@@ -46,7 +47,7 @@ func MeanSquaredError(x, y []float32) float32 {
 	var total float64
 	for i, v := range x {
 		d := float64(v) - float64(y[i])
-		total += d * d
+		total += float64(d * d)
 	}
 	return float32(total / float64(len(x)))
 }

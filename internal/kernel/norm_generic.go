@@ -50,6 +50,9 @@ func (n Norm) Backward(dx, dgain, dbias, dy, x, gain, mean, rstd []float32) {
 	need("norm input", len(x), rows*cols)
 	need("norm input gradient", len(dx), rows*cols)
 	need("norm upstream gradient", len(dy), rows*cols)
+	need("norm gain gradient", len(dgain), cols)
+	need("norm bias gradient", len(dbias), cols)
+	need("norm deviations", len(rstd), rows)
 	buf := borrow(2 * reduceChunks * cols)
 	defer scratch.Put(buf)
 	part := *buf

@@ -17,6 +17,7 @@ func RowScale(m float32) float32 { return max(m, minMax) / 127 }
 // then left alone. Shapes: codes, x [n].
 // Source: Ma et al. 2024 (BitNet b1.58), arXiv:2402.17764, absmax per token.
 func QuantizeRow(codes, x []float32) (scale float32, ok bool) {
+	need("codes", len(codes), len(x))
 	bits := MaxAbsBits(x)
 	if bits >= InfBits {
 		return 0, false

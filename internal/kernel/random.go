@@ -12,7 +12,7 @@ type Key uint64
 // arguments give streams that have nothing in common.
 func NewKey(seed, step uint64, path string) Key {
 	h := mix64(seed + golden)
-	h = mix64(h + mix64(step+golden) + golden)
+	h = mix64(h + step + golden) // not symmetric: seed 1, step 2 is not seed 2, step 1
 	for i := range len(path) {
 		h = mix64(h + uint64(path[i]) + golden)
 	}

@@ -57,18 +57,19 @@ func (r *Rotary) turnBack(y, x []float32, position int) {
 }
 
 // expExact is e^x for x <= 0 in float64 without fused operations: a Taylor series
-// at x/2^10 squared ten times.
+// of e^y - 1 at y = x/2^10, squared ten times. Keeping the 1 apart keeps the last
+// ten bits: (1+d)^2 - 1 = 2d + d*d.
 func expExact(x float64) float64 {
 	x /= 1 << 10
-	term, sum := 1.0, 1.0
+	term, d := 1.0, 0.0
 	for k := 1; k <= 12; k++ {
 		term = float64(term * x / float64(k))
-		sum += term
+		d += term
 	}
 	for range 10 {
-		sum = float64(sum * sum)
+		d = float64(2*d) + float64(d*d)
 	}
-	return sum
+	return 1 + d
 }
 
 // Two parts of 2*pi: the first has 33 significant bits, so that its product with
