@@ -97,7 +97,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"shape":     {func(s *solver.State) { s.Moments[2].Shape = []int{11, 13} }, "for shape [11 13], which has 143"},
 		"zero":      {func(s *solver.State) { s.Moments[2].Shape = []int{11, 0} }, "solver: state: kernel: shape [11 0] is not a shape"},
 		"negative":  {func(s *solver.State) { s.Moments[2].Shape = []int{-11, -221} }, "shape [-11 -221] is not a shape"},
-		"overflow":  {func(s *solver.State) { s.Moments[2].Shape = []int{1 << 40, 1 << 40} }, "is not a shape"},
+		"overflow":  {func(s *solver.State) { s.Moments[2].Shape = []int{math.MaxInt, math.MaxInt} }, "is not a shape"},
 		"nan_m":     {func(s *solver.State) { s.Moments[2].M[1201] = nan }, "solver: state: kernel: first moment 1201 is NaN, not a finite number"},
 		"inf_m":     {func(s *solver.State) { s.Moments[2].M[1201] = -inf }, "first moment 1201 is -Inf"},
 		"nan_v":     {func(s *solver.State) { s.Moments[2].V[1201] = nan }, "solver: state: kernel: second moment 1201 is NaN, not a finite number of at least 0"},

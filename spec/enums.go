@@ -69,16 +69,16 @@ const (
 
 // enum is the text form of one of the types above.
 type enum struct {
-	kind  string
-	names []string
+	option, kind string // option sets a field of the type
+	names        []string
 }
 
 var (
-	numericsText    = enum{"numerics", []string{"bitnet", "edifice"}}
-	activationsText = enum{"activations", []string{"int8", "float"}}
-	steText         = enum{"ste", []string{"identity", "clipped"}}
-	poolingText     = enum{"pooling", []string{"last", "mean", "all"}}
-	positionsText   = enum{"positions", []string{"none", "rotary", "learned"}}
+	numericsText    = enum{"WithNumerics", "numerics", []string{"bitnet", "edifice"}}
+	activationsText = enum{"WithActivations", "activations", []string{"int8", "float"}}
+	steText         = enum{"WithSTE", "ste", []string{"identity", "clipped"}}
+	poolingText     = enum{"WithPooling", "pooling", []string{"last", "mean", "all"}}
+	positionsText   = enum{"WithPositions", "positions", []string{"none", "rotary", "learned"}}
 )
 
 func (e enum) text(v uint8) string {
@@ -89,7 +89,7 @@ func (e enum) text(v uint8) string {
 }
 
 func (e enum) marshal(v uint8) ([]byte, error) {
-	if err := e.check(v); err != nil {
+	if err := e.check("spec", v); err != nil {
 		return nil, err
 	}
 	return []byte(e.names[v]), nil
@@ -104,9 +104,12 @@ func (e enum) parse(text string) (uint8, error) {
 	return 0, fmt.Errorf("spec: unknown %s %q: want one of %s", e.kind, text, strings.Join(e.names, ", "))
 }
 
-func (e enum) check(v uint8) error {
+// validate is check for [Model.Validate], whose faults begin with the option.
+func (e enum) validate(v uint8) error { return e.check(e.option, v) }
+
+func (e enum) check(prefix string, v uint8) error {
 	if int(v) >= len(e.names) {
-		return fmt.Errorf("spec: unknown %s %d: want one of %s", e.kind, v, strings.Join(e.names, ", "))
+		return fmt.Errorf("%s: unknown %s %d: want one of %s", prefix, e.kind, v, strings.Join(e.names, ", "))
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (m Model) ValidateBlock() error {
 	if !(m.Dropout >= 0 && m.Dropout < 1) {
 		errs = append(errs, fmt.Errorf("WithDropout: dropout %v is outside [0, 1)", m.Dropout))
 	}
-	errs = append(errs, poolingText.check(uint8(m.Pooling)), positionsText.check(uint8(m.Positions)), m.ValidateLinear())
+	errs = append(errs, poolingText.validate(uint8(m.Pooling)), positionsText.validate(uint8(m.Positions)), m.ValidateLinear())
 	return errors.Join(errs...)
 }
 
@@ -67,7 +67,7 @@ func (m Model) ValidateLinear() error {
 	if !m.Quantize.Valid() {
 		errs = append(errs, fmt.Errorf("WithQuantize: unknown mode %d: want one of %v", uint8(m.Quantize), quant.Modes()))
 	}
-	errs = append(errs, numericsText.check(uint8(m.Numerics)), activationsText.check(uint8(m.Activations)), steText.check(uint8(m.STE)))
+	errs = append(errs, numericsText.validate(uint8(m.Numerics)), activationsText.validate(uint8(m.Activations)), steText.validate(uint8(m.STE)))
 	if m.Numerics == Edifice && m.Activations == Int8Activations {
 		errs = append(errs, errors.New("WithActivations: int8 activations do not exist in the Edifice numerics: want float"))
 	}
