@@ -1,0 +1,94 @@
+package dataset
+
+import "fmt"
+
+// Index is what a split needs to know of each series of a stream: all but its
+// values, so that it fits memory where they do not.
+type Index struct {
+	Name            string
+	Labels          []string // nil if no series has one
+	Groups          []string // nil if no series has one
+	Window, Stride  int      // of a recording; else 0
+	Horizon         int
+	segment, starts []int
+	n               int
+}
+
+// NewIndex reads all of s.
+func NewIndex(s *Stream) (*Index, error) {
+	x := &Index{Name: s.Name, Window: s.Window, Stride: s.Stride, Horizon: s.Horizon}
+	for one, err := range s.All() {
+		if err != nil {
+			return nil, err
+		}
+		x.add(one)
+	}
+	return x, x.check()
+}
+
+// Index is the index of a collection.
+func (c *Collection) Index() (*Index, error) {
+	x := &Index{Name: c.Name, Window: c.Window, Stride: c.Stride, Horizon: c.Horizon}
+	for _, one := range c.Series {
+		x.add(one)
+	}
+	return x, x.check()
+}
+
+// Split is Index.Split.
+func (c *Collection) Split(o SplitOptions) (*Partition, error) {
+	x, err := c.Index()
+	if err != nil {
+		return nil, err
+	}
+	return x.Split(o)
+}
+
+// Len returns the number of series.
+func (x *Index) Len() int { return x.n }
+
+func (x *Index) add(one Series) {
+	x.n++
+	x.Labels = append(x.Labels, one.Label)
+	x.Groups = append(x.Groups, one.Group)
+	x.segment = append(x.segment, one.Segment)
+	x.starts = append(x.starts, one.Start)
+}
+
+// check refuses names that only some series have, and drops those that none has.
+func (x *Index) check() error {
+	if x.n == 0 {
+		return x.fault("no series, want 1 or more")
+	}
+	for _, names := range []struct {
+		what string
+		all  *[]string
+	}{{"label", &x.Labels}, {"group", &x.Groups}} {
+		without := 0
+		for _, name := range *names.all {
+			if name == "" {
+				without++
+			}
+		}
+		switch {
+		case without == x.n:
+			*names.all = nil
+		case without > 0:
+			return x.fault("%d of %d series have no %s, want all or none", without, x.n, names.what)
+		}
+	}
+	return nil
+}
+
+// overlaps tells whether two windows of the index can share steps.
+func (x *Index) overlaps() bool { return x.Stride > 0 && x.Stride < x.Window }
+
+// touch tells whether series i, which comes first, reaches into series j: steps
+// or a target of i are steps of j.
+func (x *Index) touch(i, j int) bool {
+	return x.Window > 0 && x.segment[i] == x.segment[j] && x.starts[i]+x.Window+x.Horizon > x.starts[j]
+}
+
+func (x *Index) fault(format string, args ...any) error {
+	return fmt.Errorf("dataset: %s: %w", x.Name, fmt.Errorf(format, args...))
+}
