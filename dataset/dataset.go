@@ -11,9 +11,10 @@ import (
 	"slices"
 )
 
-// Set is a labelled collection of equally long sequences.
+// Set is a labelled collection of sequences. Those that are shorter than Steps
+// have zeros in front, and Lengths say how many steps are their own.
 //
-// Shapes: Values [N, Steps, Channels], row-major; Labels [N].
+// Shapes: Values [N, Steps, Channels], row-major; Labels, Lengths [N].
 type Set struct {
 	Name     string
 	Steps    int      // T
@@ -21,6 +22,7 @@ type Set struct {
 	Classes  []string // the names of the classes, by label
 	Values   []float32
 	Labels   []int // indices into Classes
+	Lengths  []int // 1 to Steps; nil: each has Steps
 }
 
 // Len returns the number of sequences, N.
@@ -69,6 +71,9 @@ func (s *Set) pick(indices []int) *Set {
 	for _, i := range indices {
 		out.Values = append(out.Values, s.At(i)...)
 		out.Labels = append(out.Labels, s.Labels[i])
+		if s.Lengths != nil {
+			out.Lengths = append(out.Lengths, s.Lengths[i])
+		}
 	}
 	return out
 }
@@ -79,6 +84,7 @@ func (s *Set) clone() *Set {
 	out.Classes = slices.Clone(s.Classes)
 	out.Values = slices.Clone(s.Values)
 	out.Labels = slices.Clone(s.Labels)
+	out.Lengths = slices.Clone(s.Lengths)
 	return &out
 }
 
@@ -92,7 +98,7 @@ func (s *Set) Validate() error {
 	if s == nil {
 		return errors.New("dataset: the set is nil")
 	}
-	return errors.Join(s.validateSizes(), s.validateClasses(), s.validateLabels(), s.validateValues())
+	return errors.Join(s.validateSizes(), s.validateClasses(), s.validateLabels(), s.validateValues(), s.validateLengths())
 }
 
 func (s *Set) validateSizes() error {
@@ -149,6 +155,20 @@ func (s *Set) validateLabels() error {
 	}
 	return s.fault("label of sequence %d is %d, want 0 to %d%s",
 		i, s.Labels[i], len(s.Classes)-1, andMore(s.Labels, outside))
+}
+
+func (s *Set) validateLengths() error {
+	if s.Lengths == nil {
+		return nil
+	}
+	if len(s.Lengths) != s.Len() {
+		return s.fault("%d lengths, want %d or none", len(s.Lengths), s.Len())
+	}
+	outside := func(n int) bool { return n < 1 || n > s.Steps }
+	if i := slices.IndexFunc(s.Lengths, outside); i >= 0 {
+		return s.fault("sequence %d has %d steps, want 1 to %d%s", i, s.Lengths[i], s.Steps, andMore(s.Lengths, outside))
+	}
+	return nil
 }
 
 func (s *Set) validateValues() error {

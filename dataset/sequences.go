@@ -125,19 +125,19 @@ func (s *Sequences) Batch(values, lengths []float32, indices []int) error {
 	return nil
 }
 
-// Set is the labelled sequences without lengths. It shares nothing with s.
+// Set is the labelled sequences. It shares nothing with s.
 //
-// Errors: targets, no classes, or a sequence shorter than Steps.
+// Errors: targets, or no classes.
 func (s *Sequences) Set() (*Set, error) {
 	if s.Labels == nil {
 		return nil, s.fault("no classes: a Set has them")
 	}
-	if i := slices.IndexFunc(s.Lengths, func(n int) bool { return n != s.Steps }); i >= 0 {
-		return nil, s.fault("sequence %d has %d steps: a Set has %d of each", i, s.Lengths[i], s.Steps)
-	}
 	set := &Set{
 		Name: s.Name, Steps: s.Steps, Channels: s.Channels, Classes: slices.Clone(s.Classes),
 		Values: slices.Clone(s.Values), Labels: slices.Clone(s.Labels),
+	}
+	if slices.ContainsFunc(s.Lengths, func(n int) bool { return n != s.Steps }) {
+		set.Lengths = slices.Clone(s.Lengths)
 	}
 	return set, set.Validate()
 }
@@ -145,10 +145,14 @@ func (s *Sequences) Set() (*Set, error) {
 // SequencesOf is a Set with the lengths that it leaves unsaid. It shares the
 // values.
 func SequencesOf(set *Set) *Sequences {
-	return &Sequences{
+	s := &Sequences{
 		Name: set.Name, Steps: set.Steps, Channels: set.Channels, Values: set.Values,
-		Lengths: slices.Repeat([]int{set.Steps}, set.Len()), Classes: set.Classes, Labels: set.Labels,
+		Lengths: set.Lengths, Classes: set.Classes, Labels: set.Labels,
 	}
+	if s.Lengths == nil {
+		s.Lengths = slices.Repeat([]int{set.Steps}, set.Len())
+	}
+	return s
 }
 
 // Validate reports every kind of fault that s has, joined.

@@ -25,13 +25,21 @@ func TestCollectionSequences(t *testing.T) {
 	assert.Equal(t, []float32{1, 2}, lengths)
 	require.ErrorContains(t, all.Batch(values, lengths, []int{2}), "room for 12 values and 2 lengths, want 6 and 1")
 
-	_, err = all.Set()
-	require.ErrorContains(t, err, "sequence 1 has 2 steps: a Set has 3 of each")
+	uneven, err := all.Set()
+	require.NoError(t, err)
+	assert.Equal(t, all.Lengths, uneven.Lengths, "a Set keeps unequal lengths")
+	assert.Equal(t, all.Lengths, SequencesOf(uneven).Lengths)
+	part, err := uneven.Subset([]int{2, 0})
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 3}, part.Lengths)
+	uneven.Lengths[1] = 4
+	require.ErrorContains(t, uneven.Validate(), "sequence 1 has 4 steps, want 1 to 3")
 	first, err := all.Subset([]int{0})
 	require.NoError(t, err)
 	set, err := first.Set()
 	require.NoError(t, err)
 	assert.Equal(t, []int{0}, set.Labels)
+	assert.Nil(t, set.Lengths, "equal lengths need not be said")
 	assert.Equal(t, first.Values, SequencesOf(set).Values)
 	require.NoError(t, SequencesOf(set).Validate())
 

@@ -1,62 +1,99 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// Source says which data a run used and how it was split, so that the same parts
+// Source says which data a run uses and how it is split, so that the same parts
 // can be made again.
 type Source struct {
-	Name  string `json:"name"`  // digits
-	Split string `json:"split"` // given, shuffled or validation
-	// TestFraction and Seed belong to the shuffled split.
-	TestFraction float64 `json:"test_fraction,omitempty"`
+	Name  string   `json:"name,omitempty"`  // embedded data: digits
+	Files []string `json:"files,omitempty"` // or files of one format
+	Test  []string `json:"test,omitempty"`  // files of the test part; without, it is split off
+	// Format is ts, wide, recording or npy; empty: by the files' names and whether
+	// there is a Recording.Window.
+	Format    string            `json:"format,omitempty"`
+	Wide      WideOptions       `json:"wide,omitzero"`
+	Recording RecordingOptions  `json:"recording,omitzero"`
+	Prepare   PreprocessOptions `json:"prepare,omitzero"`
+
+	// Split says how the test part is made, where no file gives it.
+	Split        string  `json:"split"`
+	TestFraction float64 `json:"test_fraction,omitempty"` // of all
 	Seed         uint64  `json:"seed,omitempty"`
-	// ValidationFraction of the training part, drawn at random by Seed, is held out
-	// to watch the training by; 0 for none.
+	// LeakOverlaps lets a split by series put windows that share steps into both
+	// parts.
+	LeakOverlaps bool `json:"leak_overlaps,omitempty"`
+	// ValidationFraction of the training part is held out to watch the training by;
+	// 0 for none.
 	ValidationFraction float64 `json:"validation_fraction,omitempty"`
 }
 
 // Parts is a source's data, split.
 type Parts struct {
 	Train, Test *Set
-	Validation  *Set // nil for none
+	Validation  *Set        // nil for none
+	Preprocess  *Preprocess // what made the values of files; nil for embedded data
+	Notes       []string    // every decision that was made on the way
 }
 
 // The splits of a Source.
 const (
 	// SplitGiven keeps the parts that the data comes with.
 	SplitGiven = "given"
-	// SplitRandom draws the test part from all of the data.
+	// SplitRandom draws the test part from all of the embedded data.
 	SplitRandom = "shuffled"
 	// SplitValidation makes a test part of the last fifth of the given training
 	// part: for choosing between recipes, which the given test part must not do.
 	SplitValidation = "validation"
+	// Files are split by SplitAuto, or as SplitBySeries, SplitByGroup and
+	// SplitByTime say.
+	SplitAuto = "auto"
 )
 
-// Sources lists the names that a Source may have.
+// Sources lists the embedded data.
 func Sources() []string { return []string{"digits"} }
 
 // Splits lists the splits that a Source may have.
-func Splits() []string { return []string{SplitGiven, SplitRandom, SplitValidation} }
+func Splits() []string {
+	return []string{SplitGiven, SplitRandom, SplitValidation, SplitAuto, string(SplitBySeries), string(SplitByGroup), string(SplitByTime)}
+}
+
+// Title is the source's name for people.
+func (s Source) Title() string {
+	if len(s.Files) == 0 {
+		return s.Name
+	}
+	return strings.TrimSuffix(filepath.Base(s.Files[0]), filepath.Ext(s.Files[0]))
+}
 
 // Validate reports every fault of s at once.
 func (s Source) Validate() error {
-	if !slices.Contains(Sources(), s.Name) {
-		return fmt.Errorf("dataset: unknown data %q: want %s", s.Name, strings.Join(Sources(), ", "))
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("dataset: "+format, args...)) }
+	embedded := len(s.Files) == 0
+	if embedded && !slices.Contains(Sources(), s.Name) {
+		fault("unknown data %q: want %s, or files", s.Name, strings.Join(Sources(), ", "))
 	}
 	if !slices.Contains(Splits(), s.Split) {
-		return fmt.Errorf("dataset: unknown split %q: want one of %s", s.Split, strings.Join(Splits(), ", "))
+		fault("unknown split %q: want one of %s", s.Split, strings.Join(Splits(), ", "))
+	} else if own := s.Split == SplitGiven || s.Split == SplitRandom || s.Split == SplitValidation; own != embedded {
+		fault("split %q does not go with %s", s.Split, map[bool]string{true: "embedded data", false: "files"}[embedded])
 	}
-	if s.Split == SplitRandom && !(s.TestFraction > 0 && s.TestFraction < 1) {
-		return fmt.Errorf("dataset: test fraction %v is outside (0, 1)", s.TestFraction)
+	if needed := s.Split != SplitGiven && s.Split != SplitValidation && len(s.Test) == 0; needed && !(s.TestFraction > 0 && s.TestFraction < 1) {
+		fault("test fraction %v is outside (0, 1)", s.TestFraction)
 	}
 	if !(s.ValidationFraction >= 0 && s.ValidationFraction < 1) {
-		return fmt.Errorf("dataset: validation fraction %v is outside [0, 1)", s.ValidationFraction)
+		fault("validation fraction %v is outside [0, 1)", s.ValidationFraction)
 	}
-	return nil
+	if embedded && len(s.Test) > 0 {
+		fault("test files need training files")
+	}
+	return errors.Join(errs...)
 }
 
 // Load reads the data and splits it.
@@ -64,15 +101,18 @@ func (s Source) Load() (Parts, error) {
 	if err := s.Validate(); err != nil {
 		return Parts{}, err
 	}
-	train, test, err := s.load()
+	if len(s.Files) > 0 {
+		return s.loadFiles()
+	}
+	train, test, err := s.loadDigits()
 	if err != nil || s.ValidationFraction == 0 {
 		return Parts{Train: train, Test: test}, err
 	}
 	train, validation, err := train.SplitShuffled(s.ValidationFraction, s.Seed)
-	return Parts{train, test, validation}, err
+	return Parts{Train: train, Test: test, Validation: validation}, err
 }
 
-func (s Source) load() (train, test *Set, err error) {
+func (s Source) loadDigits() (train, test *Set, err error) {
 	all, err := Digits()
 	if err != nil {
 		return nil, nil, err

@@ -46,8 +46,8 @@ func TestSourceFaults(t *testing.T) {
 		source Source
 		want   string
 	}{
-		{Source{Name: "mnist", Split: SplitGiven}, `unknown data "mnist": want digits`},
-		{Source{Name: "digits", Split: "fair"}, `unknown split "fair": want one of given, shuffled, validation`},
+		{Source{Name: "mnist", Split: SplitGiven}, `unknown data "mnist": want digits, or files`},
+		{Source{Name: "digits", Split: "fair"}, `unknown split "fair": want one of given, shuffled, validation, auto`},
 		{Source{Name: "digits", Split: SplitGiven, ValidationFraction: 1}, "validation fraction 1 is outside [0, 1)"},
 		{Source{Name: "digits", Split: SplitRandom, TestFraction: 1}, "test fraction 1 is outside (0, 1)"},
 	} {

@@ -14,8 +14,8 @@
 //   - Attention's two products, dense layers and mean pooling are one ascending
 //     chain per output, starting from +0.
 //
-// Backward kernels, and [Gemm] with operands that are not small integers, give
-// up equality across CPUs. Nothing gives up equality across thread counts: work
+// Backward kernels, the logarithm in [CrossEntropy], and [Gemm] with operands that
+// are not small integers, give up equality across CPUs. Nothing gives up equality across thread counts: work
 // is split in parts that depend on the sizes alone, and reductions add the parts
 // in order.
 //

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gemmUlps bounds the error of a float32 dot product of k terms, in any order,
+// gemmBound bounds the error of a float32 dot product of k terms, in any order,
 // with or without fused steps: k half-ulps of the sum of magnitudes, and one
 // more for the addition to c.
 func gemmBound(k int, magnitude float64) float64 { return float64(k+1) * 0x1p-24 * magnitude }
@@ -52,8 +52,8 @@ func product(a, b Matrix, transA, transB bool, rows, cols, k int) (sum, magnitud
 		for j := range cols {
 			var s, m float64
 			for p := range k {
-				x, y := 0.0, 0.0
-				if x = a.at(0, 0); transA {
+				var x, y float64
+				if transA {
 					x = a.at(p, i)
 				} else {
 					x = a.at(i, p)

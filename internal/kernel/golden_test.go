@@ -67,7 +67,7 @@ var elementwiseBits = map[string]func() string{
 				y = append(y, v)
 			}
 		}
-		for _, x := range noise(1, 65537, 20) {
+		for _, x := range noise(1, 1<<20, 20) {
 			y = append(y, Exp(x))
 		}
 		return hashBits(y)

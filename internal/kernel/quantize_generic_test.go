@@ -76,6 +76,24 @@ func TestQuantizeRow(t *testing.T) {
 	}
 }
 
+// TestQuantizeRowNearTies has the float32 numbers around (k + 1/2)*scale, where a
+// product with 1/scale would give another code than x/scale.
+func TestQuantizeRowNearTies(t *testing.T) {
+	for _, m := range append(noise(5, 101, 4), 3, 0.1, 1e-5) {
+		m = float32(math.Abs(float64(m)))
+		x := []float32{m}
+		for k := -127; k < 127; k++ {
+			v := float32((float64(k) + 0.5) * float64(div32(m, 127)))
+			x = append(x, math.Nextafter32(v, -1e30), v, math.Nextafter32(v, 1e30))
+		}
+		codes := guarded(t, len(x))
+		_, ok := QuantizeRow(codes, x)
+		assert.True(t, ok)
+		want, _ := rowLiteral(x)
+		sameBits(t, want, codes, "largest %v", m)
+	}
+}
+
 func TestQuantizeRowTies(t *testing.T) {
 	x := []float32{127, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5, -126.5, negZero(), 125.5}
 	codes := guarded(t, len(x))

@@ -74,7 +74,7 @@ func TestSumOrder(t *testing.T) {
 	}
 	big[0] = 1 << 24
 	// Lane 0 holds 2^24 + x[16] = 2^24; +8: 2^24 + 1 = 2^24; +4: + 2; +2: + 4; +1: + 8.
-	assert.Equal(t, float32(1<<24+14), Sum(big), "ascending gives 2^24, neighbours first 2^24+16")
+	assert.Equal(t, float32(1<<24+14), Sum(big), "one ascending sum gives 2^24")
 
 	squares := make([]float32, 17)
 	for i := range squares {
