@@ -57,6 +57,19 @@ func TestQuantizeActivationsAreInt8(t *testing.T) {
 	}
 }
 
+func TestQuantizeActivationsNearTies(t *testing.T) {
+	for _, m := range append(noise(5, 101, 4), 3, 0.1, 1e-5) {
+		m = abs32(m)
+		x := nearTies(m, div32(m, 127), 127)
+		codes := make([]float32, len(x))
+		scale, err := QuantizeActivations(codes, x)
+		require.NoError(t, err)
+		for i, v := range x {
+			require.Equal(t, codeLiteral(v, scale, Int8), codes[i], "%v, scale %v", v, scale)
+		}
+	}
+}
+
 func TestQuantizeActivationsRange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := rapid.SliceOfN(rapid.Float32Range(-math.MaxFloat32, math.MaxFloat32), 1, 67).Draw(t, "x")

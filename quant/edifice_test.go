@@ -80,6 +80,23 @@ func TestQuantizeEdificeLiteral(t *testing.T) {
 	}
 }
 
+// TestQuantizeEdificeNearTies: next to a tie, the order of the operations decides.
+func TestQuantizeEdificeNearTies(t *testing.T) {
+	for _, mode := range []Mode{Int4, Int8} {
+		for _, m := range append(noise(5, 101, 4), 3, 0.1) {
+			s := add32(abs32(m), 1e-6)
+			w := nearTies(abs32(m), div32(s, float32(mode.MaxCode())), mode.MaxCode()-1)
+			values := make([]float32, len(w))
+			scale, err := QuantizeEdifice(values, w, mode)
+			require.NoError(t, err)
+			sameBits(t, []float32{s}, []float32{scale}, "%v, largest %v", mode, m)
+			for i, v := range w {
+				require.Equal(t, edificeLiteral(v, s, mode), values[i], "%v of %v, scale %v", mode, v, s)
+			}
+		}
+	}
+}
+
 func edificeLiteral(v, s float32, mode Mode) float32 {
 	switch mode {
 	case Binary:

@@ -80,6 +80,40 @@ func TestQuantizeLiteral(t *testing.T) {
 	}
 }
 
+// nearTies returns a weight whose largest magnitude is m, and whose other elements
+// are the float32 numbers around (k + 1/2)*scale: where a product with 1/scale, or
+// a quotient rounded twice, would give another code than w/scale.
+func nearTies(m, scale float32, limit int) []float32 {
+	w := []float32{m}
+	for k := -limit; k < limit; k++ {
+		v := float32((float64(k) + 0.5) * float64(scale))
+		for range 2 {
+			v = math.Nextafter32(v, -inf)
+		}
+		for range 5 {
+			w = append(w, v)
+			v = math.Nextafter32(v, inf)
+		}
+	}
+	return w
+}
+
+func TestQuantizeNearTies(t *testing.T) {
+	for _, mode := range []Mode{Int4, Int8} {
+		for _, m := range append(noise(5, 101, 4), 3, 0.1, 1e-5) {
+			m = abs32(m)
+			checkLiteral(t, nearTies(m, div32(m, float32(mode.MaxCode())), mode.MaxCode()), mode)
+		}
+	}
+	for _, s := range append(noise(6, 101, 4), 3, 0.1, 1e-5) {
+		for _, v := range nearTies(0, abs32(s), 2) {
+			for _, mode := range quantized {
+				require.Equal(t, codeLiteral(v, abs32(s), mode), Code(v, abs32(s), mode), "%v of %v, scale %v", mode, v, s)
+			}
+		}
+	}
+}
+
 func checkLiteral(t testing.TB, w []float32, mode Mode) {
 	t.Helper()
 	codes := make([]float32, len(w))

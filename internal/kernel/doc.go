@@ -15,9 +15,9 @@
 //     chain per output, starting from +0.
 //
 // Backward kernels, the logarithm in [CrossEntropy], and [Gemm] with operands that
-// are not small integers, give up equality across CPUs. Nothing gives up equality across thread counts: work
-// is split in parts that depend on the sizes alone, and reductions add the parts
-// in order.
+// are not small integers, give up equality across CPUs. Nothing gives up equality
+// across thread counts: work is split in parts that depend on the sizes alone, and
+// reductions add the parts in order.
 //
 // Kernels check lengths where they are entered and panic on a mismatch, which is
 // a programming error; what users can get wrong is judged above this package.
