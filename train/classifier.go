@@ -18,8 +18,8 @@ type Classifier struct {
 	model    spec.Model
 	classes  []string
 	seed     uint64
-	main     *program         // holds the parameters
-	evaluate map[int]*program // by batch size
+	main     *program // holds the parameters
+	evaluate map[shape]*program
 }
 
 // Saved is what a run saves beside its latents.
@@ -27,6 +27,8 @@ type Saved struct {
 	Config  Config         `json:"config"`
 	Data    dataset.Source `json:"data"`
 	Classes []string       `json:"classes"`
+	// Preprocess made the model's inputs of a file's series; nil for embedded data.
+	Preprocess *dataset.Preprocess `json:"preprocess,omitempty"`
 }
 
 // The metadata of a file of latents.
@@ -92,7 +94,7 @@ func fromFile(f checkpoint.File) (*Classifier, Saved, error) {
 	if err := json.Unmarshal([]byte(f.Metadata[runKey]), &saved); err != nil {
 		return nil, saved, fmt.Errorf("metadata %q: %w", runKey, err)
 	}
-	c := &Classifier{model: saved.Config.Model, classes: saved.Classes, seed: saved.Config.Seed, evaluate: map[int]*program{}}
+	c := &Classifier{model: saved.Config.Model, classes: saved.Classes, seed: saved.Config.Seed, evaluate: map[shape]*program{}}
 	if err := errors.Join(c.model.Validate(), saved.Data.Validate()); err != nil {
 		return nil, saved, err
 	}
@@ -103,10 +105,10 @@ func fromFile(f checkpoint.File) (*Classifier, Saved, error) {
 		return nil, saved, err
 	}
 	var err error
-	if c.main, err = newProgram(c.model, len(c.classes), 1, c.seed, false, nil); err != nil {
+	if c.main, err = newProgram(c.model, len(c.classes), shape{batch: 1}, c.seed, false, nil); err != nil {
 		return nil, saved, err
 	}
-	c.evaluate[1] = c.main
+	c.evaluate[shape{batch: 1}] = c.main
 	return c, saved, c.setParams(f.Tensors)
 }
 
@@ -204,7 +206,7 @@ func (c *Classifier) Evaluate(s *dataset.Set) (Metrics, error) {
 		for i := range indices {
 			indices[i] = at + i
 		}
-		p, err := c.program(c.evaluate, len(indices), false)
+		p, err := c.program(c.evaluate, shape{len(indices), s.Lengths != nil}, false)
 		if err != nil {
 			return Metrics{}, err
 		}
@@ -229,14 +231,14 @@ func (c *Classifier) fits(s *dataset.Set) error {
 	return nil
 }
 
-// program returns the program for a batch size, made when it is first needed.
-func (c *Classifier) program(programs map[int]*program, n int, learn bool) (*program, error) {
-	if p, ok := programs[n]; ok {
+// program returns the program for a shape, made when it is first needed.
+func (c *Classifier) program(programs map[shape]*program, of shape, learn bool) (*program, error) {
+	if p, ok := programs[of]; ok {
 		return p, nil
 	}
-	p, err := newProgram(c.model, len(c.classes), n, c.seed, learn, c.main)
+	p, err := newProgram(c.model, len(c.classes), of, c.seed, learn, c.main)
 	if err == nil {
-		programs[n] = p
+		programs[of] = p
 	}
 	return p, err
 }

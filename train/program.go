@@ -17,6 +17,7 @@ type program struct {
 	head   *qat.Layer
 	vm     gorgonia.VM
 	x, y   *tensor.Dense
+	steps  *tensor.Dense // the real lengths; nil where every sequence is whole
 	logits gorgonia.Value
 	loss   gorgonia.Value
 	ws     gorgonia.Nodes
@@ -26,12 +27,27 @@ type program struct {
 // headName is what the names of the head's parameters begin with.
 const headName = "head"
 
-// newProgram builds a graph for batches of n sequences: with a loss and gradients,
-// or for evaluation alone. Where from is given, the parameters are its.
-func newProgram(m spec.Model, classes, n int, seed uint64, learn bool, from *program) (*program, error) {
+// shape is what a program is built for.
+type shape struct {
+	batch  int
+	uneven bool // the sequences have lengths of their own
+}
+
+// newProgram builds a graph for batches of one shape: with a loss and gradients, or
+// for evaluation alone. Where from is given, the parameters are its.
+func newProgram(m spec.Model, classes int, of shape, seed uint64, learn bool, from *program) (*program, error) {
 	p := &program{}
+	n := of.batch
 	g := gorgonia.NewGraph()
 	opts := []qat.Option{qat.WithSpec(m), qat.WithBatchSize(n), qat.WithSeed(seed)}
+	if of.uneven {
+		lengths := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(n), gorgonia.WithName("lengths"))
+		p.steps = tensor.New(tensor.WithShape(n), tensor.Of(tensor.Float32))
+		if err := gorgonia.Let(lengths, p.steps); err != nil {
+			return nil, err
+		}
+		opts = append(opts, qat.WithLengths(lengths))
+	}
 	headOpts := []qat.Option{qat.WithName(headName), qat.WithSeed(seed)}
 	if from != nil {
 		opts = append(opts, qat.WithParamsFrom(from.model))
@@ -86,7 +102,18 @@ func (p *program) load(s *dataset.Set, indices []int) {
 		if p.y != nil {
 			p.y.Float32s()[i] = float32(s.Labels[at])
 		}
+		if p.steps != nil {
+			p.steps.Float32s()[i] = float32(lengthOf(s, at))
+		}
 	}
+}
+
+// lengthOf is the number of steps that are sequence i's own.
+func lengthOf(s *dataset.Set, i int) int {
+	if s.Lengths == nil {
+		return s.Steps
+	}
+	return s.Lengths[i]
 }
 
 // run runs the graph once.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/checkpoint"
@@ -177,7 +178,7 @@ func (t *Trainer) fingerprint() string {
 		for _, v := range s.Values {
 			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 		}
-		for _, l := range s.Labels {
+		for _, l := range append(slices.Clone(s.Labels), s.Lengths...) {
 			b = binary.LittleEndian.AppendUint64(b, uint64(l))
 		}
 		h.Write(b)

@@ -33,7 +33,7 @@ type Trainer struct {
 	cfg   Config
 	data  *dataset.Set
 	opt   *solver.AdamW
-	learn map[int]*program // by batch size
+	learn map[shape]*program
 
 	validation *dataset.Set // nil for none
 	step       int
@@ -94,8 +94,8 @@ func New(cfg Config, data, validation *dataset.Set) (*Trainer, error) {
 	}
 	cfg.BatchSize = min(cfg.BatchSize, data.Len())
 	t := &Trainer{
-		Classifier: Classifier{model: cfg.Model, classes: data.Classes, seed: cfg.Seed, evaluate: map[int]*program{}},
-		cfg:        cfg, data: data, validation: validation, learn: map[int]*program{},
+		Classifier: Classifier{model: cfg.Model, classes: data.Classes, seed: cfg.Seed, evaluate: map[shape]*program{}},
+		cfg:        cfg, data: data, validation: validation, learn: map[shape]*program{},
 	}
 	if validation != nil {
 		if err := t.fits(validation); err != nil {
@@ -103,16 +103,19 @@ func New(cfg Config, data, validation *dataset.Set) (*Trainer, error) {
 		}
 	}
 	var err error
-	if t.main, err = newProgram(cfg.Model, len(data.Classes), cfg.BatchSize, cfg.Seed, true, nil); err != nil {
+	if t.main, err = newProgram(cfg.Model, len(data.Classes), t.shape(cfg.BatchSize), cfg.Seed, true, nil); err != nil {
 		return nil, err
 	}
-	t.learn[cfg.BatchSize] = t.main
+	t.learn[t.shape(cfg.BatchSize)] = t.main
 	// The cosine is 0 one step after the last, so that the last one still learns.
 	t.opt, err = solver.NewAdamW(
 		solver.WithSchedule(solver.Cosine(cfg.LearnRate, int(cfg.Warmup*float64(t.steps())), t.steps()+1)),
 		solver.WithWeightDecay(cfg.WeightDecay), solver.WithClipNorm(cfg.ClipNorm))
 	return t, err
 }
+
+// shape is that of a training batch of n sequences.
+func (t *Trainer) shape(n int) shape { return shape{n, t.data.Lengths != nil} }
 
 // perEpoch is the number of steps of an epoch.
 func (t *Trainer) perEpoch() int { return (t.data.Len() + t.cfg.BatchSize - 1) / t.cfg.BatchSize }
@@ -204,15 +207,16 @@ func (t *Trainer) BestEpoch() int { return t.best.epoch }
 
 // stepOn makes one step on the sequences at indices.
 func (t *Trainer) stepOn(indices []int) (Event, error) {
-	p, err := t.program(t.learn, len(indices), true)
+	p, err := t.program(t.learn, t.shape(len(indices)), true)
 	if err != nil {
 		return Event{}, err
 	}
 	p.load(t.data, indices)
 	rng := rand.New(rand.NewPCG(t.cfg.Seed, uint64(t.step)))
 	x, n := p.x.Float32s(), t.data.Steps*t.data.Channels
-	for i := range indices {
-		t.cfg.Augment.apply(x[i*n:(i+1)*n], t.data.Steps, t.data.Channels, rng)
+	for i, at := range indices {
+		steps := lengthOf(t.data, at) // padding stays as it is
+		t.cfg.Augment.apply(x[(i+1)*n-steps*t.data.Channels:(i+1)*n], steps, t.data.Channels, rng)
 	}
 	p.model.SetStep(uint64(t.step)) // programs of other batch sizes have steps of their own
 	if err := p.run(); err != nil {

@@ -72,7 +72,7 @@ func runCompare(ctx context.Context, r *recipe, list modes, seeds int, baselines
 	}
 	if !asJSON {
 		fmt.Fprintf(w, "%s, %s split, %d to train on, %d to test on; %d seeds\n%-20s  %s  %s\n",
-			r.source.Name, r.source.Split, parts.Train.Len(), parts.Test.Len(), seeds, "", "accuracy, %", "packed bytes")
+			r.source.Title(), r.source.Split, parts.Train.Len(), parts.Test.Len(), seeds, "", "accuracy, %", "packed bytes")
 	}
 	for _, mode := range list {
 		c := comparison{Event: "mode", Name: mode.String()}

@@ -52,6 +52,6 @@ func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
 		return nil
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "model          %v\ntest part      %d sequences of %s, %s split\ntest accuracy  %.4f\ntest loss      %.4f\n",
-		saved.Config.Model, parts.Test.Len(), saved.Data.Name, saved.Data.Split, m.Accuracy, m.Loss)
+		saved.Config.Model, parts.Test.Len(), saved.Data.Title(), saved.Data.Split, m.Accuracy, m.Loss)
 	return nil
 }

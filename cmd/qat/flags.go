@@ -3,6 +3,10 @@ package main
 import (
 	"encoding"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/dataset"
@@ -30,22 +34,48 @@ func (v textValue) Type() string          { return v.kind }
 type recipe struct {
 	config train.Config
 	source dataset.Source
+	data   dataFlags
+}
+
+// dataFlags are the flags that become a dataset.Source.
+type dataFlags struct {
+	data, test, channels []string
+	label, group         string
+	labelRule            string
+	window, stride       int
 }
 
 func newRecipe() *recipe {
-	return &recipe{
-		config: train.Defaults(),
-		source: dataset.Source{Name: "digits", Split: dataset.SplitGiven, TestFraction: 0.2},
-	}
+	return &recipe{config: train.Defaults(), source: dataset.Source{TestFraction: 0.2}}
+}
+
+// registerData adds the flags that say what the data is.
+func (r *recipe) registerData(f *pflag.FlagSet) {
+	d, s := &r.data, &r.source
+	f.StringSliceVar(&d.data, "data", dataset.Sources(), "what to train on: "+strings.Join(dataset.Sources(), ", ")+", or files: .ts, .csv, .npz, or two .npy of values and classes")
+	f.StringVar(&s.Format, "format", "", "ts, wide (a series a row), recording (a time step a row) or npy; default: by the file's name, and recording for a .csv with --window")
+	f.StringVar(&d.label, "label", "", "column of the class, by name or number")
+	f.StringVar(&d.group, "group", "", "column of a subject or session, which goes wholly to one part")
+	f.StringSliceVar(&d.channels, "channels", nil, "columns of a recording to read; default: every column of numbers")
+	f.IntVar(&d.window, "window", 0, "steps of a recording's windows; of a series, the most that are read")
+	f.IntVar(&d.stride, "stride", 0, "steps from one window to the next; default: --window")
+	f.StringVar(&d.labelRule, "label-rule", string(dataset.LabelLast), "class of a window: its last step's (last) or the commonest (majority)")
+	f.IntVar(&s.Prepare.Frame, "frame", 0, "consecutive steps that the model reads as one")
+	f.IntVar(&s.Prepare.Hop, "hop", 0, "steps from one frame to the next; default: --frame")
+	f.BoolVar(&s.Prepare.Center, "center", false, "take each frame's mean out and keep it beside")
+	f.BoolVar(&s.Prepare.ScaleInputs, "scale-inputs", false, "standardise what the model reads, after frames are made, too")
+	f.BoolVar(&s.Prepare.Raw, "raw", false, "leave a file's channels unscaled; default: standardised by the training part")
 }
 
 // register adds the flags, whose defaults are the default recipe's.
 func (r *recipe) register(f *pflag.FlagSet) {
-	f.StringVar(&r.source.Name, "data", r.source.Name, "what to train on: "+strings.Join(dataset.Sources(), ", "))
-	f.StringVar(&r.source.Split, "split", r.source.Split, "how to part train from test: "+strings.Join(dataset.Splits(), ", "))
-	f.Float64Var(&r.source.TestFraction, "test-fraction", r.source.TestFraction, "part of the data to test on, for --split shuffled")
+	r.registerData(f)
+	f.StringSliceVar(&r.data.test, "test", nil, "files of the test part; default: split off the data")
+	f.StringVar(&r.source.Split, "split", "", "how to part train from test: given, shuffled or validation (digits); auto, series, group or time (files)")
+	f.Float64Var(&r.source.TestFraction, "test-fraction", r.source.TestFraction, "part of the data to test on, where it is split off")
 	f.Uint64Var(&r.source.Seed, "split-seed", 0, "seed of what is drawn for test and validation")
 	f.Float64Var(&r.source.ValidationFraction, "validation-fraction", 0, "part of the training data to validate on after each epoch; the best epoch's weights are kept")
+	f.BoolVar(&r.source.LeakOverlaps, "leak-overlaps", false, "let --split series put overlapping windows into both parts: the accuracy is then partly memory")
 
 	m := &r.config.Model
 	f.IntVar(&m.HiddenSize, "hidden-size", m.HiddenSize, "width of the blocks")
@@ -76,16 +106,74 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 	if r.config.Model.Numerics == spec.Edifice && !cmd.Flags().Changed("activations") {
 		r.config.Model.Activations = spec.FloatActivations
 	}
-	if r.source.Split != dataset.SplitRandom {
-		r.source.TestFraction = 0
-	}
-	if err := r.source.Validate(); err != nil {
+	if err := r.judgeData(); err != nil {
 		return err
 	}
 	if r.config.Patience > 0 && r.source.ValidationFraction == 0 {
 		return errors.New("--patience needs a --validation-fraction")
 	}
 	return r.config.Validate()
+}
+
+// judgeData makes the source of the flags.
+func (r *recipe) judgeData() error {
+	d, s := &r.data, &r.source
+	if len(d.data) == 1 && slices.Contains(dataset.Sources(), d.data[0]) {
+		s.Name = d.data[0]
+		if s.Split == "" {
+			s.Split = dataset.SplitGiven
+		}
+		if s.Split != dataset.SplitRandom {
+			s.TestFraction = 0
+		}
+		return s.Validate()
+	}
+	for _, path := range d.data {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("--data %s: no such file, and not one of the embedded data: %s", path, strings.Join(dataset.Sources(), ", "))
+		}
+	}
+	var err error
+	if s.Files, err = absolute(d.data); err != nil {
+		return err
+	}
+	if s.Test, err = absolute(d.test); err != nil {
+		return err
+	}
+	if s.Split == "" {
+		s.Split = dataset.SplitAuto
+	}
+	if len(s.Test) > 0 {
+		s.TestFraction = 0
+	}
+	recording := s.Format == dataset.FormatRecording || s.Format == "" && isCSV(d.data[0]) && d.window > 0
+	if recording {
+		s.Recording = dataset.RecordingOptions{
+			Channels: d.channels, Label: d.label, Group: d.group, Window: d.window, Stride: d.stride,
+			LabelRule: dataset.LabelRule(d.labelRule),
+		}
+	} else {
+		s.Wide = dataset.WideOptions{Label: d.label, Group: d.group}
+		s.Prepare.Window = d.window
+	}
+	return s.Validate()
+}
+
+func isCSV(path string) bool {
+	ext := filepath.Ext(strings.TrimSuffix(strings.ToLower(path), ".gz"))
+	return ext == ".csv" || ext == ".tsv" || ext == ".txt"
+}
+
+// absolute makes paths that hold from any directory, for qat eval.
+func absolute(paths []string) ([]string, error) {
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		var err error
+		if out[i], err = filepath.Abs(p); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // modes is a list of modes as a flag.

@@ -79,6 +79,6 @@ train, to 1, 1.58, 4 or 8 bits.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(trainCommand(), evalCommand(), compareCommand())
+	root.AddCommand(trainCommand(), evalCommand(), compareCommand(), datasetsCommand())
 	return root
 }

@@ -66,8 +66,15 @@ func (l *lineReporter) begin(t *train.Trainer, source dataset.Source, parts data
 	if parts.Validation != nil {
 		validation = fmt.Sprintf(", %d to validate on", parts.Validation.Len())
 	}
-	fmt.Fprintf(l.w, "data      %s, %s split: %d to train on%s, %d to test on; %d steps of %d values\n",
-		source.Name, source.Split, parts.Train.Len(), validation, parts.Test.Len(), m.WindowSize, m.EmbedDim)
+	how := source.Split + " split"
+	if len(source.Test) > 0 {
+		how = "own test files"
+	}
+	fmt.Fprintf(l.w, "data      %s, %s: %d to train on%s, %d to test on; %d steps of %d values\n",
+		source.Title(), how, parts.Train.Len(), validation, parts.Test.Len(), m.WindowSize, m.EmbedDim)
+	for _, note := range parts.Notes {
+		fmt.Fprintln(l.w, "note     ", note)
+	}
 	fmt.Fprintf(l.w, "model     %v weights, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
 		m.Quantize, m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
 }

@@ -41,6 +41,8 @@ the test part, and save the full-precision latent weights and a curve.
 Ctrl-C finishes the step, saves a checkpoint and says how to go on; a second Ctrl-C
 stops at once. A resumed run ends with the bytes of an uninterrupted one.`,
 		Example: `  qat train
+  qat train --data a_TRAIN.ts --test a_TEST.ts
+  qat train --data mine.csv --label activity --group session --window 60 --stride 15 -o mine
   qat train --quantize binary --epochs 10 -o quick
   qat train --json | tail -n 1
   qat train --resume quick`,
@@ -121,7 +123,7 @@ func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
 		return err
 	}
 	seconds := time.Since(start).Seconds()
-	if err := t.Save(filepath.Join(o.dir, latentsFile), train.Saved{Config: t.Config(), Data: o.source}); err != nil {
+	if err := t.Save(filepath.Join(o.dir, latentsFile), train.Saved{Config: t.Config(), Data: o.source, Preprocess: parts.Preprocess}); err != nil {
 		return err
 	}
 	if err := drawCurve(filepath.Join(o.dir, curveFile), t.History(), metrics); err != nil {

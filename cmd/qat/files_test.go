@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// small are flags that make a model which a test trains in a second or two.
+var small = []string{"--hidden-size", "16", "--num-layers", "1", "--num-heads", "2", "--batch-size", "13"}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
+	return path
+}
+
+// waves is a .ts file of n series, slow or fast waves of lengths from 11 to 17.
+func waves(n int, seed uint64) string {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	var b strings.Builder
+	b.WriteString("@problemName Waves\n@timeStamps false\n@missing false\n@univariate true\n@equalLength false\n@classLabel true slow fast\n@data\n")
+	for i := range n {
+		name, rate := "slow", 0.4
+		if i%2 == 1 {
+			name, rate = "fast", 1.3
+		}
+		phase := rng.Float64()
+		for s := range 11 + rng.IntN(7) {
+			if s > 0 {
+				b.WriteString(",")
+			}
+			fmt.Fprintf(&b, "%.4f", math.Sin(rate*float64(s)+phase))
+		}
+		fmt.Fprintf(&b, ":%s\n", name)
+	}
+	return b.String()
+}
+
+// recording is a CSV of sessions in which somebody rests or walks.
+func recording(sessions int) string {
+	rng := rand.New(rand.NewPCG(3, 0))
+	var b strings.Builder
+	b.WriteString("session,x,y,activity\n")
+	for s := range sessions {
+		for t := range 101 {
+			name, size := "rest", 0.1
+			if t > 50 {
+				name, size = "walk", 2.0
+			}
+			fmt.Fprintf(&b, "s%d,%.4f,%.4f,%s\n", s, size*math.Sin(float64(t)), size*rng.NormFloat64(), name)
+		}
+	}
+	return b.String()
+}
+
+func TestTrainOnFiles(t *testing.T) {
+	own := []string{"--data", write(t, "Waves_TRAIN.ts", waves(60, 1)), "--test", write(t, "Waves_TEST.ts", waves(41, 2))}
+	rec := write(t, "mine.csv", recording(7))
+	for _, c := range []struct {
+		name string
+		args []string
+		said []string
+	}{
+		{"ts with its test file", own, []string{"own test files: 60 to train on, 41 to test on; 17 steps of 1 values"}},
+		{"ts split", own[:2], []string{"auto split: 48 to train on, 12 to test on"}},
+		{"recording by group", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "17", "--stride", "5"}, []string{"17 steps of 2 values"}},
+		{"recording in frames", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "20", "--frame", "4", "--hop", "2", "--center"}, []string{"9 steps of 10 values"}},
+		{"validation", append([]string{"--validation-fraction", "0.25", "--patience", "40"}, own...), []string{"45 to train on, 15 to validate on, 41 to test on", "validation loss"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			args := append(append([]string{"train", "-o", dir, "--epochs", "60", "--learning-rate", "0.01", "--jitter", "0.05", "--scaling", "0"}, small...), c.args...)
+			status, out, errs := command(args...)
+			require.Equal(t, statusOK, status, errs)
+			for _, want := range c.said {
+				assert.Contains(t, out, want)
+			}
+			status, eval, errs := command("eval", dir, "--json")
+			require.Equal(t, statusOK, status, errs)
+			accuracy := lastLine(t, eval)["test_accuracy"].(float64)
+			assert.Greater(t, accuracy, 0.7, "chance is a half")
+			assert.Contains(t, out, fmt.Sprintf("test accuracy  %.4f", accuracy))
+		})
+	}
+}
+
+func TestFileFaults(t *testing.T) {
+	rec := write(t, "mine.csv", recording(3))
+	train := func(args ...string) (int, string) {
+		status, _, errs := command(append(append([]string{"train", "-o", t.TempDir(), "--epochs", "1"}, small...), args...)...)
+		return status, errs
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"overlap without groups", []string{"--data", rec, "--label", "activity", "--window", "17", "--stride", "5", "--channels", "x,y"}, "windows overlap"},
+		{"too few groups", []string{"--data", write(t, "one.csv", recording(1)), "--label", "activity", "--group", "session", "--window", "17"}, "group"},
+		{"no such column", []string{"--data", rec, "--label", "action", "--window", "17"}, `"action"`},
+		{"bad number", []string{"--data", write(t, "bad.csv", strings.Replace(recording(3), "s1,", "s1,oops", 1)), "--label", "activity", "--group", "session", "--window", "17"}, "line 103, column 2"},
+		{"class of the test part", []string{"--data", write(t, "a.ts", waves(20, 1)), "--test", write(t, "b.ts", strings.ReplaceAll(waves(20, 2), "fast", "faster"))}, `class "faster"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, errs := train(c.args...)
+			assert.Equal(t, statusFailed, status)
+			assert.Contains(t, errs, c.want)
+		})
+	}
+}
+
+func TestDatasets(t *testing.T) {
+	status, out, _ := command("datasets")
+	assert.Equal(t, statusOK, status)
+	assert.Equal(t, "digits\n", out)
+	status, out, _ = command("datasets", "digits")
+	assert.Equal(t, statusOK, status)
+	assert.Contains(t, out, "1797 series of 8 steps of 8 channels, 10 classes")
+	path := write(t, "Waves.ts", waves(60, 1))
+	status, out, errs := command("datasets", path)
+	require.Equal(t, statusOK, status, errs)
+	for _, want := range []string{"60", "11", "17", "slow", "fast"} {
+		assert.Contains(t, out, want)
+	}
+	status, out, errs = command("datasets", path, "--json")
+	require.Equal(t, statusOK, status, errs)
+	assert.Equal(t, 60.0, lastLine(t, out)["series"])
+}
