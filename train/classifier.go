@@ -197,24 +197,9 @@ const evalBatch = 128
 //
 // Errors: a set of other dimensions or classes than the model's.
 func (c *Classifier) Evaluate(s *dataset.Set) (Metrics, error) {
-	if err := c.fits(s); err != nil {
+	logits, err := c.Logits(s)
+	if err != nil {
 		return Metrics{}, err
-	}
-	var logits []float32
-	for at := 0; at < s.Len(); at += evalBatch {
-		indices := make([]int, min(evalBatch, s.Len()-at))
-		for i := range indices {
-			indices[i] = at + i
-		}
-		p, err := c.program(c.evaluate, shape{len(indices), s.Lengths != nil}, false)
-		if err != nil {
-			return Metrics{}, err
-		}
-		p.load(s, indices)
-		if err := p.run(); err != nil {
-			return Metrics{}, fmt.Errorf("train: evaluation: %w", err)
-		}
-		logits = append(logits, p.logit()...)
 	}
 	return Measure(logits, s.Labels, len(s.Classes)), nil
 }

@@ -64,6 +64,7 @@ func (t *Trainer) Checkpoint(source dataset.Source) (checkpoint.File, error) {
 		x.Name = bestPrefix + x.Name
 		f.Tensors = append(f.Tensors, x)
 	}
+	f.Tensors = append(f.Tensors, t.codes.Tensors()...)
 	return f, nil
 }
 
@@ -114,6 +115,10 @@ func readProgress(f checkpoint.File) (p progress, err error) {
 // restore sets everything that a checkpoint holds.
 func (t *Trainer) restore(tensors []checkpoint.Tensor, p progress) error {
 	var latents, bestLatents []checkpoint.Tensor
+	codes, tensors := splitCodes(tensors)
+	if err := t.codes.SetTensors(codes); err != nil {
+		return err
+	}
 	moments := map[string]*solver.Moment{}
 	moment := func(name string, shape []int) *solver.Moment {
 		if moments[name] == nil {

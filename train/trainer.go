@@ -40,6 +40,7 @@ type Trainer struct {
 	history    []Epoch
 	running    running
 	best       best
+	codes      Codes // at the end of the last epoch
 }
 
 // best is the weights of the epoch that did best on the validation part.
@@ -58,6 +59,9 @@ type Epoch struct {
 	LearnRate float64 `json:"learning_rate"` // of its last step
 	// Validation is the measures on the validation part, where there is one.
 	Validation *Metrics `json:"validation,omitempty"`
+	// FlipRates is the share of codes that changed since the epoch before, of each
+	// quantized weight in the order of LayerStats.
+	FlipRates []float64 `json:"flip_rates,omitempty"`
 }
 
 // running is the sums of an epoch that is under way.
@@ -107,6 +111,9 @@ func New(cfg Config, data, validation *dataset.Set) (*Trainer, error) {
 		return nil, err
 	}
 	t.learn[t.shape(cfg.BatchSize)] = t.main
+	if t.codes, err = t.Codes(); err != nil {
+		return nil, err
+	}
 	// The cosine is 0 one step after the last, so that the last one still learns.
 	t.opt, err = solver.NewAdamW(
 		solver.WithSchedule(solver.Cosine(cfg.LearnRate, int(cfg.Warmup*float64(t.steps())), t.steps()+1)),
@@ -174,6 +181,14 @@ func (t *Trainer) record(e Event) error {
 	n := float64(t.running.Examples)
 	epoch := Epoch{Epoch: e.Epoch, Step: e.Step, Loss: t.running.Loss / n, Accuracy: t.running.Accuracy / n, LearnRate: e.LearnRate}
 	t.running = running{}
+	codes, err := t.Codes()
+	if err != nil {
+		return err
+	}
+	if epoch.FlipRates, err = FlipRates(t.codes, codes); err != nil {
+		return err
+	}
+	t.codes = codes
 	if t.validation != nil {
 		m, err := t.Evaluate(t.validation)
 		if err != nil {

@@ -84,7 +84,7 @@ func runCompare(ctx context.Context, r *recipe, list modes, seeds int, baselines
 			if err != nil {
 				return err
 			}
-			if err := follow(ctx, t, jsonReporter{io.Discard}, func() error { return nil }); err != nil {
+			if err := follow(ctx, t, jsonReporter{io.Discard}, func(train.Event) error { return nil }); err != nil {
 				return err
 			}
 			m, err := t.Evaluate(parts.Test)

@@ -69,7 +69,7 @@ func TestTrainEval(t *testing.T) {
 			assert.NoError(t, err)
 			files, err := os.ReadDir(dir)
 			require.NoError(t, err)
-			assert.Len(t, files, 2, "latents, curve and nothing else")
+			assert.Len(t, files, 6, "latents, curve, config, metrics twice, report and nothing else")
 		})
 	}
 }

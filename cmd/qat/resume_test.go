@@ -75,6 +75,13 @@ func TestKilledRun(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, killed, 20, "seed %d: the run is too short to be killed so often", seed)
 	assert.Equal(t, latentBytes(t, alone), latentBytes(t, dir), "seed %d", seed)
+	for _, name := range []string{metricsFile, metricsCSVFile, curveFile} {
+		want, err := os.ReadFile(filepath.Join(alone, name))
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		assert.Equal(t, want, got, "%s, seed %d", name, seed)
+	}
 	_, err := os.Stat(filepath.Join(dir, checkpointDir))
 	assert.ErrorIs(t, err, os.ErrNotExist, "a finished run has no checkpoints")
 }

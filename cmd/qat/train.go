@@ -113,6 +113,10 @@ func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	command, err := o.describe(ctx, t)
+	if err != nil {
+		return err
+	}
 	say.begin(t, o.source, parts)
 	start := time.Now()
 	if err := o.follow(ctx, t, say); err != nil {
@@ -129,12 +133,28 @@ func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
 	if err := drawCurve(filepath.Join(o.dir, curveFile), t.History(), metrics); err != nil {
 		return err
 	}
+	if err := (finished{t, o.source, parts, metrics, command}).writePage(o.dir); err != nil {
+		return err
+	}
 	if err := os.RemoveAll(o.checkpoints().Path); err != nil { // they were for the way here
 		return err
 	}
 	size := t.Size()
 	say.end(result{"done", metrics.Accuracy, metrics.Loss, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir})
 	return nil
+}
+
+// describe writes config.json and returns the command that began the run.
+func (o *trainOptions) describe(ctx context.Context, t *train.Trainer) (command string, err error) {
+	if o.resume != "" { // the run is what it was begun as
+		c, err := readRunConfig(o.dir)
+		if errors.Is(err, os.ErrNotExist) { // lost, and nothing else depends on it
+			return commandLine(ctx), nil
+		}
+		return c.Command, err
+	}
+	command = commandLine(ctx)
+	return command, runConfig{command, t.Config(), o.source}.write(o.dir)
 }
 
 func (o *trainOptions) checkpoints() checkpoint.Dir {
@@ -182,8 +202,18 @@ func (o *trainOptions) follow(ctx context.Context, t *train.Trainer, say reporte
 		}
 		return o.checkpoints().Save(t.Step(), f)
 	}
+	metrics, err := openMetrics(o.dir, t.History())
+	if err != nil {
+		return err
+	}
+	defer metrics.close()
 	saved := time.Now()
-	err := follow(ctx, t, say, func() error {
+	err = follow(ctx, t, say, func(e train.Event) error {
+		if e.EpochEnd {
+			if err := metrics.add(t.History()); err != nil {
+				return err
+			}
+		}
 		if o.everySteps > 0 && t.Step()%o.everySteps == 0 || o.every > 0 && time.Since(saved) >= o.every {
 			saved = time.Now()
 			return save()
@@ -225,7 +255,7 @@ func writable(dir string) error {
 }
 
 // follow runs the training, reports it and calls after behind each step.
-func follow(ctx context.Context, t *train.Trainer, say reporter, after func() error) error {
+func follow(ctx context.Context, t *train.Trainer, say reporter, after func(train.Event) error) error {
 	for e, err := range t.Steps(ctx) {
 		if err == nil {
 			say.step(e)
@@ -233,7 +263,7 @@ func follow(ctx context.Context, t *train.Trainer, say reporter, after func() er
 				history := t.History()
 				say.epoch(e, history[len(history)-1])
 			}
-			err = after()
+			err = after(e)
 		}
 		if err != nil {
 			say.abort()

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/qat-go/qat/checkpoint"
+	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/train"
+)
+
+// The files of a run directory that say how the run was made and how it went.
+const (
+	configFile     = "config.json"
+	metricsFile    = "metrics.jsonl" // a line an epoch, as the run goes
+	metricsCSVFile = "metrics.csv"
+	reportFile     = "report.html"
+)
+
+// runConfig is config.json: everything as used, what the data decided filled in.
+type runConfig struct {
+	Command string         `json:"command"`
+	Config  train.Config   `json:"config"`
+	Data    dataset.Source `json:"data"`
+}
+
+func (c runConfig) write(dir string) error {
+	return checkpoint.WriteFileAtomic(filepath.Join(dir, configFile), func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(c)
+	})
+}
+
+func readRunConfig(dir string) (c runConfig, err error) {
+	path := filepath.Join(dir, configFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal(b, &c); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// argsKey is where a context keeps the command line.
+type argsKey struct{}
+
+func withArgs(ctx context.Context, args []string) context.Context {
+	return context.WithValue(ctx, argsKey{}, args)
+}
+
+// commandLine is the command as it was typed, quoted for a shell.
+func commandLine(ctx context.Context) string {
+	words := []string{"qat"}
+	args, _ := ctx.Value(argsKey{}).([]string)
+	for _, a := range args {
+		words = append(words, shellQuote(a))
+	}
+	return strings.Join(words, " ")
+}
+
+// shellQuote quotes a word for a POSIX shell, if it needs that.
+func shellQuote(s string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=,:+@%", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// metricsLog writes metrics.jsonl while a run goes on.
+type metricsLog struct {
+	f    *os.File
+	have int // epochs written
+}
+
+// openMetrics replaces the file by the epochs that have ended, which cuts off what
+// a killed run wrote after its last checkpoint, and leaves it open for the next.
+func openMetrics(dir string, history []train.Epoch) (*metricsLog, error) {
+	path := filepath.Join(dir, metricsFile)
+	err := checkpoint.WriteFileAtomic(path, func(w io.Writer) error {
+		for _, e := range history {
+			writeJSON(w, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	return &metricsLog{f, len(history)}, err
+}
+
+// add appends the epochs of history that are not in the file.
+func (l *metricsLog) add(history []train.Epoch) error {
+	for ; l.have < len(history); l.have++ {
+		line, err := json.Marshal(history[l.have])
+		if err != nil {
+			return err
+		}
+		if _, err := l.f.Write(append(line, '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *metricsLog) close() error { return l.f.Close() }
+
+// writeMetricsCSV writes a row an epoch. What there is not is left empty; the
+// flip rates have a column a weight.
+func writeMetricsCSV(path string, weights []string, history []train.Epoch) error {
+	head := []string{"epoch", "step", "loss", "accuracy", "learning_rate", "validation_loss", "validation_accuracy"}
+	for _, name := range weights {
+		head = append(head, "flip_rate."+name)
+	}
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	return checkpoint.WriteFileAtomic(path, func(w io.Writer) error {
+		c := csv.NewWriter(w)
+		errs := []error{c.Write(head)}
+		for _, e := range history {
+			row := []string{strconv.Itoa(e.Epoch), strconv.Itoa(e.Step), number(e.Loss), number(e.Accuracy), number(e.LearnRate), "", ""}
+			if v := e.Validation; v != nil {
+				row[5], row[6] = number(v.Loss), number(v.Accuracy)
+			}
+			for i := range weights {
+				cell := ""
+				if i < len(e.FlipRates) {
+					cell = number(e.FlipRates[i])
+				}
+				row = append(row, cell)
+			}
+			errs = append(errs, c.Write(row))
+		}
+		c.Flush()
+		return errors.Join(append(errs, c.Error())...)
+	})
+}
