@@ -28,7 +28,7 @@ func Block(x *gorgonia.Node, opts ...Option) (*Layer, error) {
 		c.name = "block"
 	}
 	errs := append(c.faults("Block", blockOptions), checkNode("x", x, 3)...)
-	if len(errs) == 0 {
+	if len(checkNode("x", x, 3)) == 0 {
 		errs = append(errs, c.take("WithHiddenSize", "hidden size", &c.spec.HiddenSize, x.Shape()[2], "x", false))
 		errs = append(errs, c.checkLengths(x.Graph(), x.Shape()[0])...)
 		c.spec.WindowSize, c.spec.EmbedDim = x.Shape()[1], x.Shape()[2]
@@ -38,11 +38,12 @@ func Block(x *gorgonia.Node, opts ...Option) (*Layer, error) {
 		errs = append(errs, fmt.Errorf("WithPositions: learned positions belong to a model's input, not to a block"))
 	}
 	errs = append(errs, c.spec.ValidateBlock())
-	if err := fail("Block", errs); err != nil {
-		return nil, err
+	p := &plan{seed: c.seed}
+	if len(checkNode("x", x, 3)) == 0 {
+		p.g, p.params = x.Graph(), c.spec.BlockParams(c.name)
+		errs = append(errs, p.faults(c)...)
 	}
-	p := &plan{g: x.Graph(), seed: c.seed, params: c.spec.BlockParams(c.name)}
-	if err := fail("Block", p.faults(c)); err != nil {
+	if err := fail("Block", errs); err != nil {
 		return nil, err
 	}
 	b, err := newBuilder(p, c, newControl(c.seed))
@@ -89,7 +90,10 @@ func (b *builder) block(h *gorgonia.Node, path string, keep int) *gorgonia.Node 
 // take sets a size to the one that a node has; an explicit option that says
 // otherwise, or a spec that says it, is a fault.
 func (c *config) take(option, what string, have *int, size int, node string, inSpec bool) error {
-	explicit := c.has(option) || inSpec && c.has("WithSpec") && *have != 0
+	explicit := c.has(option)
+	if !explicit && inSpec && c.has("WithSpec") && *have != 0 {
+		option, explicit = "WithSpec", true
+	}
 	if explicit && *have != size {
 		return fmt.Errorf("%s: %s %d, but %s has %d", option, what, *have, node, size)
 	}

@@ -3,6 +3,7 @@ package qat
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/qat-go/qat/internal/kernel"
 	"gorgonia.org/gorgonia"
@@ -78,11 +79,19 @@ func checkNode(what string, n *gorgonia.Node, axes ...int) []error {
 	if t, ok := n.Type().(gorgonia.TensorType); !ok || t.Of != tensor.Float32 {
 		errs = append(errs, fmt.Errorf("%s: a node of type %v, want a float32 tensor", what, n.Type()))
 	} else if !slices.Contains(axes, shape.Dims()) && !slices.Contains(axes, 0) {
-		errs = append(errs, fmt.Errorf("%s: a node of shape %v, want %v axes", what, shape, axes))
+		errs = append(errs, fmt.Errorf("%s: a node of shape %v, want %s axes", what, shape, axesText(axes)))
 	} else if len(shape) == 0 || slices.Min(shape) < 1 {
 		errs = append(errs, fmt.Errorf("%s: a node of shape %v, want every axis positive", what, shape))
 	}
 	return errs
+}
+
+func axesText(axes []int) string {
+	text := make([]string, len(axes))
+	for i, n := range axes {
+		text[i] = fmt.Sprint(n)
+	}
+	return strings.Join(text, " or ")
 }
 
 // padding knows the real steps of front-padded sequences.
@@ -147,9 +156,12 @@ func checkElements(option, what string, dims ...int) error {
 // sequences.
 func (c *config) checkSizes(batch int) []error {
 	s := c.spec
+	var parameters error
+	if n := s.NumParams(); s.HasSizes() && n > maxElements {
+		parameters = fmt.Errorf("WithHiddenSize, WithNumLayers: the model has %.0f parameters, more than %d", n, maxElements)
+	}
 	return []error{
-		checkElements("WithHiddenSize", "a weight", s.HiddenSize, 4*s.HiddenSize),
-		checkElements("WithEmbedDim", "a weight", s.EmbedDim, s.HiddenSize),
+		parameters,
 		checkElements("WithBatchSize", "the input", batch, s.WindowSize, s.EmbedDim),
 		checkElements("WithBatchSize", "an activation", batch, s.WindowSize, 4*s.HiddenSize),
 		checkElements("WithBatchSize", "attention", batch, s.NumHeads, s.WindowSize, s.WindowSize),

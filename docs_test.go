@@ -34,6 +34,12 @@ func TestREADMEExample(t *testing.T) {
 	}
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
+	for _, spec := range file.Imports {
+		if strings.HasSuffix(spec.Path.Value, `assert"`) || strings.HasSuffix(spec.Path.Value, `require"`) {
+			continue
+		}
+		assert.Contains(t, string(readme), spec.Path.Value, "an import of the example")
+	}
 	assert.Contains(t, string(readme), "```go\n"+strings.TrimRight(strings.Join(lines, "\n"), "\n")+"\n```\n")
 }
 

@@ -27,7 +27,7 @@ func ExampleBuild() {
 		fmt.Println(p.Name, p.Node.Shape(), p.Mode)
 	}
 
-	_, err = qat.Build(g, qat.WithHiddenSize(96), qat.WithNumHeads(5), qat.WithDropout(1))
+	_, err = qat.Build(G.NewGraph(), qat.WithHiddenSize(96), qat.WithNumHeads(5), qat.WithDropout(1))
 	fmt.Println(err)
 	// Output:
 	// input (16, 30, 6) output (16, 64)

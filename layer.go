@@ -24,7 +24,7 @@ func newControl(seed uint64) *control {
 type Layer struct {
 	paramSet
 	out  *gorgonia.Node
-	ctrl *control
+	ctrl *control // of a layer that a builder made
 }
 
 // Output returns the node of the result.

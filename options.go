@@ -71,8 +71,8 @@ func newConfig(opts []Option) *config {
 		}
 		opt(c)
 	}
-	if c.spec.Numerics == Edifice && !c.has("WithActivations") && !c.has("WithSpec") {
-		c.spec.Activations = FloatActivations // what the Edifice numerics imply
+	if !c.has("WithActivations") && (c.spec.Quantize == Float || c.spec.Numerics == Edifice && !c.has("WithSpec")) {
+		c.spec.Activations = FloatActivations // what Float and the Edifice numerics imply
 	}
 	return c
 }
@@ -159,7 +159,8 @@ func WithNumerics(n spec.Numerics) Option {
 }
 
 // WithActivations sets how inputs of quantized layers are represented. Default
-// Int8Activations; inputs of layers in Float mode stay float in any case.
+// Int8Activations, and FloatActivations with Float weights or the Edifice numerics,
+// which know no others.
 func WithActivations(a spec.Activations) Option {
 	return option("WithActivations", func(c *config) { c.spec.Activations = a })
 }
@@ -179,7 +180,7 @@ func WithPositions(p spec.Positions) Option {
 	return option("WithPositions", func(c *config) { c.spec.Positions = p })
 }
 
-// WithSpec sets everything that a spec.Model holds.
+// WithSpec sets everything that a spec.Model holds, whatever options before it said.
 func WithSpec(m spec.Model) Option {
 	return option("WithSpec", func(c *config) { c.spec = m })
 }

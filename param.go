@@ -52,6 +52,9 @@ func (s paramSet) find(name string) (Param, error) {
 			return p, nil
 		}
 	}
+	if len(s) == 0 {
+		return Param{}, fmt.Errorf("qat: no parameter %q: there are none", name)
+	}
 	return Param{}, fmt.Errorf("qat: no parameter %q: have %s to %s", name, s[0].Name, s[len(s)-1].Name)
 }
 

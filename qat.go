@@ -57,19 +57,19 @@ func Build(g *gorgonia.ExprGraph, opts ...Option) (*Model, error) {
 	}
 	errs = append(errs, c.spec.Validate())
 	errs = append(errs, c.checkSizes(c.batch)...)
-	if err := fail("Build", errs); err != nil {
-		return nil, err
-	}
 	prefix := ""
 	if c.name != "" {
 		prefix = c.name + "."
 	}
-	p := &plan{g: g, seed: c.seed, params: c.spec.Params()}
-	for i := range p.params {
-		p.params[i].Name = prefix + p.params[i].Name
+	p := &plan{g: g, seed: c.seed}
+	if g != nil && c.spec.HasSizes() && c.spec.NumParams() <= maxElements {
+		p.params = c.spec.Params()
+		for i := range p.params {
+			p.params[i].Name = prefix + p.params[i].Name
+		}
+		errs = append(errs, p.faults(c)...)
 	}
-	errs = p.faults(c)
-	if c.input == nil && len(g.ByName(prefix+"input")) > 0 {
+	if g != nil && c.input == nil && len(g.ByName(prefix+"input")) > 0 {
 		errs = append(errs, fmt.Errorf("WithName: the graph has a node %q already", prefix+"input"))
 	}
 	if err := fail("Build", errs); err != nil {
@@ -91,20 +91,22 @@ func Build(g *gorgonia.ExprGraph, opts ...Option) (*Model, error) {
 
 // takeInput sets B, T and E from the caller's node and returns its faults.
 func (c *config) takeInput(g *gorgonia.ExprGraph) []error {
+	var errs []error
 	if c.batch < 1 {
-		return []error{fmt.Errorf("WithBatchSize: batch size %d is not positive", c.batch)}
+		errs = append(errs, fmt.Errorf("WithBatchSize: batch size %d is not positive", c.batch))
 	}
 	if c.input == nil {
 		if c.spec.EmbedDim == 0 && !c.has("WithEmbedDim") {
-			c.spec.EmbedDim = 1 // reported here, not again by Validate
-			return []error{errors.New("WithEmbedDim or WithInput is missing: the number of values in a time step has no default")}
+			c.spec.EmbedDim = 1 // reported here or as the nil node, not again by Validate
+			if !c.has("WithInput") {
+				errs = append(errs, errors.New("WithEmbedDim or WithInput is missing: the number of values in a time step has no default"))
+			}
 		}
-		return nil
-	}
-	errs := checkNode("WithInput", c.input, 3)
-	if len(errs) > 0 {
-		c.spec.EmbedDim = 1
 		return errs
+	}
+	if bad := checkNode("WithInput", c.input, 3); len(bad) > 0 {
+		c.spec.EmbedDim = max(c.spec.EmbedDim, 1)
+		return append(errs, bad...)
 	}
 	if c.input.Graph() != g {
 		errs = append(errs, errors.New("WithInput: the node is in another graph"))

@@ -47,23 +47,26 @@ func linearLayer(builder, defaultName string, known []string, x *gorgonia.Node, 
 	if float {
 		c.spec = floatSpec()
 	}
-	errs := append(c.faults(builder, known), checkNode("x", x, 2, 3)...)
+	errs := c.faults(builder, known)
+	nodeFaults := len(checkNode("x", x, 2, 3))
+	errs = append(errs, checkNode("x", x, 2, 3)...)
 	errs = append(errs, c.spec.ValidateLinear())
 	if out < 1 {
 		errs = append(errs, fmt.Errorf("outFeatures %d is not positive", out))
 	}
-	if len(errs) == 1 { // ValidateLinear's, perhaps nil
+	if nodeFaults == 0 {
 		shape := x.Shape()
 		errs = append(errs,
 			checkElements("outFeatures", "the weight", shape[len(shape)-1], out),
 			checkElements("outFeatures", "the output", product(shape[:len(shape)-1]), out))
 	}
-	if err := fail(builder, errs); err != nil {
-		return nil, err
+	p := &plan{seed: c.seed}
+	if nodeFaults == 0 && out > 0 {
+		shape := x.Shape()
+		p.g, p.params = x.Graph(), spec.Linear(c.name, shape[len(shape)-1], out, c.spec.Quantize)
+		errs = append(errs, p.faults(c)...)
 	}
-	shape := x.Shape()
-	p := &plan{g: x.Graph(), seed: c.seed, params: spec.Linear(c.name, shape[len(shape)-1], out, c.spec.Quantize)}
-	if err := fail(builder, p.faults(c)); err != nil {
+	if err := fail(builder, errs); err != nil {
 		return nil, err
 	}
 	b, err := newBuilder(p, c, newControl(c.seed))

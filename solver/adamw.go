@@ -66,10 +66,15 @@ type param struct {
 // Errors: all faults of the options, joined.
 func NewAdamW(opts ...Option) (*AdamW, error) {
 	c := defaultConfig()
+	var nilOption error
 	for _, o := range opts {
+		if o == nil {
+			nilOption = errors.New("solver: an option is nil")
+			continue
+		}
 		o(&c)
 	}
-	if err := c.validate(); err != nil {
+	if err := errors.Join(nilOption, c.validate()); err != nil {
 		return nil, err
 	}
 	return &AdamW{config: c, params: make(map[string]*param)}, nil

@@ -17,8 +17,8 @@ const (
 	Edifice
 )
 
-// Activations says how the inputs of quantized layers are represented. Layers
-// in Float mode keep float inputs either way.
+// Activations says how the inputs of quantized layers are represented. Those of
+// layers with Float weights are float.
 type Activations uint8
 
 const (

@@ -40,6 +40,14 @@ func (m Model) Validate() error {
 	)
 }
 
+// HasSizes reports whether every size is within bounds, so that Params can list the
+// parameters, whatever other faults m has.
+func (m Model) HasSizes() bool {
+	return errors.Join(
+		size("", "", m.EmbedDim), size("", "", m.WindowSize), size("", "", m.NumLayers), size("", "", m.HiddenSize),
+	) == nil
+}
+
 // ValidateBlock is Validate for what a single block needs.
 func (m Model) ValidateBlock() error {
 	errs := []error{
@@ -70,6 +78,9 @@ func (m Model) ValidateLinear() error {
 	errs = append(errs, numericsText.validate(uint8(m.Numerics)), activationsText.validate(uint8(m.Activations)), steText.validate(uint8(m.STE)))
 	if m.Numerics == Edifice && m.Activations == Int8Activations {
 		errs = append(errs, errors.New("WithActivations: int8 activations do not exist in the Edifice numerics: want float"))
+	}
+	if m.Quantize == quant.Float && m.Activations == Int8Activations {
+		errs = append(errs, errors.New("WithActivations: int8 activations are for quantized weights: want float with float weights"))
 	}
 	if m.STE == Clipped && m.Quantize != quant.Binary && m.Quantize != quant.Ternary {
 		errs = append(errs, fmt.Errorf("WithSTE: the clipped estimator is for binary and ternary weights, not %v", m.Quantize))

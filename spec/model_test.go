@@ -20,21 +20,23 @@ func defaults() Model {
 func TestValidate(t *testing.T) {
 	valid := map[string]func(*Model){
 		"defaults": func(*Model) {},
-		"smallest": func(m *Model) { *m = Model{EmbedDim: 1, HiddenSize: 1, NumHeads: 1, NumLayers: 1, WindowSize: 1} },
+		"smallest": func(m *Model) {
+			*m = Model{Activations: FloatActivations, EmbedDim: 1, HiddenSize: 1, NumHeads: 1, NumLayers: 1, WindowSize: 1}
+		},
 		"largest": func(m *Model) {
 			m.EmbedDim, m.HiddenSize, m.NumLayers, m.WindowSize = maxSize, maxSize, maxSize, maxSize
 		},
-		"dropout 0":             func(m *Model) { m.Dropout = 0 },
-		"dropout below 1":       func(m *Model) { m.Dropout = math.Nextafter(1, 0) },
-		"edifice":               func(m *Model) { m.Numerics, m.Activations = Edifice, FloatActivations },
-		"clipped ternary":       func(m *Model) { m.STE = Clipped },
-		"clipped binary":        func(m *Model) { m.STE, m.Quantize = Clipped, quant.Binary },
-		"rotary, even head":     func(m *Model) { m.Positions, m.HiddenSize, m.NumHeads = Rotary, 66, 3 },
-		"odd head, no rotary":   func(m *Model) { m.HiddenSize, m.NumHeads = 33, 3 },
-		"learned":               func(m *Model) { m.Positions = Learned },
-		"every pooling":         func(m *Model) { m.Pooling = AllTimesteps },
-		"one head a channel":    func(m *Model) { m.HiddenSize, m.NumHeads = 13, 13 },
-		"float with int8 input": func(m *Model) { m.Quantize = quant.Float },
+		"dropout 0":           func(m *Model) { m.Dropout = 0 },
+		"dropout below 1":     func(m *Model) { m.Dropout = math.Nextafter(1, 0) },
+		"edifice":             func(m *Model) { m.Numerics, m.Activations = Edifice, FloatActivations },
+		"clipped ternary":     func(m *Model) { m.STE = Clipped },
+		"clipped binary":      func(m *Model) { m.STE, m.Quantize = Clipped, quant.Binary },
+		"rotary, even head":   func(m *Model) { m.Positions, m.HiddenSize, m.NumHeads = Rotary, 66, 3 },
+		"odd head, no rotary": func(m *Model) { m.HiddenSize, m.NumHeads = 33, 3 },
+		"learned":             func(m *Model) { m.Positions = Learned },
+		"every pooling":       func(m *Model) { m.Pooling = AllTimesteps },
+		"one head a channel":  func(m *Model) { m.HiddenSize, m.NumHeads = 13, 13 },
+		"float":               func(m *Model) { m.Quantize, m.Activations = quant.Float, FloatActivations },
 	}
 	for name, change := range valid {
 		m := defaults()
@@ -86,7 +88,8 @@ var faults = map[string]struct {
 	"ste":             {func(m *Model) { m.STE = 9 }, ofLinear, "WithSTE: unknown ste 9: want one of identity, clipped"},
 	"edifice int8":    {func(m *Model) { m.Numerics = Edifice }, ofLinear, "WithActivations: int8 activations do not exist in the Edifice numerics: want float"},
 	"clipped int4":    {func(m *Model) { m.STE, m.Quantize = Clipped, quant.Int4 }, ofLinear, "WithSTE: the clipped estimator is for binary and ternary weights, not int4"},
-	"clipped float":   {func(m *Model) { m.STE, m.Quantize = Clipped, quant.Float }, ofLinear, "WithSTE: the clipped estimator is for binary and ternary weights, not float"},
+	"float int8":      {func(m *Model) { m.Quantize = quant.Float }, ofLinear, "WithActivations: int8 activations are for quantized weights: want float with float weights"},
+	"clipped float":   {func(m *Model) { m.STE, m.Quantize, m.Activations = Clipped, quant.Float, FloatActivations }, ofLinear, "WithSTE: the clipped estimator is for binary and ternary weights, not float"},
 }
 
 func TestValidateFaults(t *testing.T) {
@@ -127,7 +130,8 @@ func TestValidateZero(t *testing.T) {
 		option, _, _ := strings.Cut(line, ":")
 		options = append(options, option)
 	}
-	assert.ElementsMatch(t, []string{"WithEmbedDim", "WithWindowSize", "WithNumLayers", "WithHiddenSize", "WithNumHeads"}, options)
+	assert.ElementsMatch(t, []string{"WithEmbedDim", "WithWindowSize", "WithNumLayers", "WithHiddenSize", "WithNumHeads", "WithActivations"}, options,
+		"a Mode of 0 is Float, whose inputs are not int8")
 }
 
 // others is a model in which no field has its default.

@@ -54,6 +54,20 @@ func (m Model) Params() []Param {
 	return append(ps, Norm("final_norm", m.HiddenSize)...)
 }
 
+// NumParams is the number of values in a model's parameters, as a float64 because a
+// mistyped size need not fit an int.
+func (m Model) NumParams() float64 {
+	e, h := float64(m.EmbedDim), float64(m.HiddenSize)
+	n := float64(m.NumLayers)*(12*h*h+13*h) + 2*h
+	if m.EmbedDim != m.HiddenSize {
+		n += e*h + h
+	}
+	if m.Positions == Learned {
+		n += float64(m.WindowSize) * h
+	}
+	return n
+}
+
 // BlockParams lists the parameters of one block whose names begin with path.
 func (m Model) BlockParams(path string) []Param {
 	h := m.HiddenSize

@@ -32,7 +32,8 @@ type Config struct {
 }
 
 // Defaults returns the default recipe. It was chosen on a validation part of the
-// digits' training data by scripts/recipe.sh.
+// digits' training data by scripts/recipe.sh,
+// whose results docs/recipe.md holds.
 func Defaults() Config {
 	return Config{
 		Model: spec.Model{
@@ -53,12 +54,23 @@ func Defaults() Config {
 	}
 }
 
+// model is c.Model with the activations that Float weights imply.
+func (c Config) model() spec.Model {
+	if c.Model.Quantize == quant.Float {
+		c.Model.Activations = spec.FloatActivations
+	}
+	return c.Model
+}
+
+// maxCount bounds what is counted, so that no product of counts overflows.
+const maxCount = 1 << 20
+
 // Validate reports every fault of c at once, except what only the data can tell.
 func (c Config) Validate() error {
 	var errs []error
-	atLeast := func(what string, got, least int) {
-		if got < least {
-			errs = append(errs, fmt.Errorf("train: %s %d is below %d", what, got, least))
+	count := func(what string, got, least int) {
+		if got < least || got > maxCount {
+			errs = append(errs, fmt.Errorf("train: %s %d is outside %d to %d", what, got, least, maxCount))
 		}
 	}
 	within := func(what string, got, lo, hi float64) {
@@ -66,17 +78,17 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("train: %s %v is outside [%v, %v]", what, got, lo, hi))
 		}
 	}
-	atLeast("epochs", c.Epochs, 1)
-	atLeast("batch size", c.BatchSize, 1)
+	count("epochs", c.Epochs, 1)
+	count("batch size", c.BatchSize, 1)
 	within("learning rate", c.LearnRate, math.SmallestNonzeroFloat64, 10)
 	within("warm-up", c.Warmup, 0, 1)
 	within("weight decay", c.WeightDecay, 0, 10)
 	within("clip norm", c.ClipNorm, 0, math.MaxFloat32)
 	within("jitter", c.Augment.Jitter, 0, 10)
 	within("scaling", c.Augment.Scale, 0, 1)
-	atLeast("shift", c.Augment.Shift, 0)
-	atLeast("patience", c.Patience, 0)
-	m := c.Model
+	count("shift", c.Augment.Shift, 0)
+	count("patience", c.Patience, 0)
+	m := c.model()
 	m.EmbedDim, m.WindowSize = max(m.EmbedDim, 1), max(m.WindowSize, 1) // 0 leaves them to the data
 	errs = append(errs, m.Validate())
 	if m.Pooling == spec.AllTimesteps {

@@ -7,10 +7,12 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/solver"
 )
 
@@ -96,6 +98,7 @@ func New(cfg Config, data, validation *dataset.Set) (*Trainer, error) {
 		}
 		*d.have = d.want
 	}
+	cfg.Model = cfg.model()
 	cfg.BatchSize = min(cfg.BatchSize, data.Len())
 	t := &Trainer{
 		Classifier: Classifier{model: cfg.Model, classes: data.Classes, seed: cfg.Seed, evaluate: map[shape]*program{}},
@@ -220,6 +223,19 @@ func (t *Trainer) finished() bool {
 // are the trained model's; 0 without one.
 func (t *Trainer) BestEpoch() int { return t.best.epoch }
 
+// diverged turns an error about a value that is not finite, which Gorgonia wraps in
+// words about its machine, into one that says what to do.
+func diverged(err error) error {
+	text := err.Error()
+	if !strings.Contains(text, quant.ErrNotFinite.Error()) && !errors.Is(err, solver.ErrNotFinite) {
+		return err
+	}
+	if at := strings.LastIndex(text, "qat: "); at >= 0 {
+		text = text[at+len("qat: "):]
+	}
+	return fmt.Errorf("the training diverged (%s): try a lower learning rate", text)
+}
+
 // stepOn makes one step on the sequences at indices.
 func (t *Trainer) stepOn(indices []int) (Event, error) {
 	p, err := t.program(t.learn, t.shape(len(indices)), true)
@@ -234,11 +250,12 @@ func (t *Trainer) stepOn(indices []int) (Event, error) {
 		t.cfg.Augment.apply(x[(i+1)*n-steps*t.data.Channels:(i+1)*n], steps, t.data.Channels, rng)
 	}
 	p.model.SetStep(uint64(t.step)) // programs of other batch sizes have steps of their own
-	if err := p.run(); err != nil {
-		return Event{}, fmt.Errorf("train: step %d: %w", t.step+1, err)
+	err = p.run()
+	if err == nil {
+		err = t.opt.Step(p.grads)
 	}
-	if err := t.opt.Step(p.grads); err != nil {
-		return Event{}, fmt.Errorf("train: step %d: %w", t.step+1, err)
+	if err != nil {
+		return Event{}, fmt.Errorf("train: step %d: %w", t.step+1, diverged(err))
 	}
 	t.step++
 	labels := make([]int, len(indices))

@@ -214,6 +214,22 @@ func TestValidation(t *testing.T) {
 	assert.ErrorContains(t, err, `"d"`)
 }
 
+func TestDivergence(t *testing.T) {
+	c := toyConfig()
+	c.LearnRate, c.ClipNorm, c.Epochs = 10, 0, 40
+	tr := newTrainer(t, c, toySet(53, 1))
+	tr.data.Values[7] = math.MaxFloat32 // finite, but too large to compute with
+	var last error
+	for _, last = range tr.Steps(context.Background()) {
+		if last != nil {
+			break
+		}
+	}
+	require.ErrorContains(t, last, "the training diverged")
+	assert.ErrorContains(t, last, "try a lower learning rate")
+	assert.NotContains(t, last.Error(), "PC ", "no words about the machine")
+}
+
 func TestMeasure(t *testing.T) {
 	logits := []float32{
 		2, 1, 0, // right

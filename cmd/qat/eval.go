@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
+	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/train"
 	"github.com/spf13/cobra"
 )
@@ -36,6 +39,11 @@ type evaluation struct {
 
 func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
 	c, saved, err := train.Load(filepath.Join(dir, latentsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		if steps, _ := (checkpoint.Dir{Path: filepath.Join(dir, checkpointDir)}).Steps(); len(steps) > 0 {
+			return fmt.Errorf("the run in %s is unfinished, at step %d: go on with: qat train --resume %s", dir, steps[0], dir)
+		}
+	}
 	if err != nil {
 		return err
 	}

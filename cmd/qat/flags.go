@@ -103,16 +103,26 @@ func (r *recipe) register(f *pflag.FlagSet) {
 
 // judge settles what depends on whether a flag was given, and reports every fault.
 func (r *recipe) judge(cmd *cobra.Command) error {
-	if r.config.Model.Numerics == spec.Edifice && !cmd.Flags().Changed("activations") {
-		r.config.Model.Activations = spec.FloatActivations
+	m, given := &r.config.Model, cmd.Flags().Changed
+	if !given("activations") && (m.Numerics == spec.Edifice || m.Quantize == quant.Float) {
+		m.Activations = spec.FloatActivations
 	}
-	if err := r.judgeData(); err != nil {
-		return err
+	var errs []error
+	if m.Quantize == quant.Float && m.Activations == spec.Int8Activations {
+		errs = append(errs, errors.New("--activations: int8 activations are for quantized weights: want float with --quantize float"))
+	}
+	errs = append(errs, r.judgeData())
+	s := r.source
+	if given("test-fraction") && s.TestFraction == 0 {
+		errs = append(errs, fmt.Errorf("--test-fraction has no use: the test part is given (--split %s)", s.Split))
+	}
+	if given("split-seed") && s.ValidationFraction == 0 && s.TestFraction == 0 {
+		errs = append(errs, errors.New("--split-seed has no use: nothing is drawn by it"))
 	}
 	if r.config.Patience > 0 && r.source.ValidationFraction == 0 {
-		return errors.New("--patience needs a --validation-fraction")
+		errs = append(errs, errors.New("--patience needs a --validation-fraction"))
 	}
-	return r.config.Validate()
+	return errors.Join(append(errs, r.config.Validate())...)
 }
 
 // judgeData makes the source of the flags.

@@ -8,6 +8,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -44,11 +47,33 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "qat: interrupted; nothing was saved")
 		return statusInterrupted
 	case errors.As(err, &failed):
-		fmt.Fprintln(stderr, "qat:", failed.error)
+		fmt.Fprintln(stderr, "qat:", inFlags(failed.error))
 		return statusFailed
 	}
-	fmt.Fprintf(stderr, "qat: %v\nRun 'qat --help' for the commands and flags.\n", err)
+	fmt.Fprintf(stderr, "qat: %v\nRun 'qat --help' for the commands and flags.\n", inFlags(err))
 	return statusUsage
+}
+
+// optionName is how the library names an option in an error.
+var optionName = regexp.MustCompile(`\bWith(HiddenSize|NumHeads|NumLayers|Dropout|Quantize|Numerics|Activations|STE|Pooling|Positions|BatchSize|WindowSize)\b`)
+
+// inFlags is an error's text with flags in place of the library's options.
+func inFlags(err error) string {
+	text := strings.TrimPrefix(err.Error(), "qat: ")
+	return optionName.ReplaceAllStringFunc(text, func(name string) string {
+		if name == "WithSTE" {
+			return "--ste"
+		}
+		var flag strings.Builder
+		flag.WriteByte('-')
+		for _, r := range strings.TrimPrefix(name, "With") {
+			if unicode.IsUpper(r) {
+				flag.WriteByte('-')
+			}
+			flag.WriteRune(unicode.ToLower(r))
+		}
+		return flag.String()
+	})
 }
 
 // failure is an error of the work, not of the command line.

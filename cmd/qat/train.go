@@ -39,7 +39,7 @@ func trainCommand() *cobra.Command {
 the test part, and save the full-precision latent weights and a curve.
 
 Ctrl-C finishes the step, saves a checkpoint and says how to go on; a second Ctrl-C
-stops at once. A resumed run ends with the bytes of an uninterrupted one.`,
+stops at once. A finished run in the directory is replaced, an unfinished one is not. A resumed run ends with the bytes of an uninterrupted one.`,
 		Example: `  qat train
   qat train --data a_TRAIN.ts --test a_TEST.ts
   qat train --data mine.csv --label activity --group session --window 60 --stride 15 -o mine
@@ -83,7 +83,11 @@ func (o *trainOptions) judge(cmd *cobra.Command) error {
 		return fmt.Errorf("--checkpoint-every %v, --checkpoint-steps %d: want 0 or more", o.every, o.everySteps)
 	}
 	if o.resume == "" {
-		return o.recipe.judge(cmd)
+		var err error
+		if o.dir == "" {
+			err = errors.New("--output is empty: name a directory")
+		}
+		return errors.Join(err, o.recipe.judge(cmd))
 	}
 	var errs []error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
