@@ -30,13 +30,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	out := &output{Writer: stdout}
 	root := rootCommand()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(withArgs(ctx, args))
 	var failed *failure
 	var stopped *interruption
+	if err == nil && out.err != nil {
+		err = work(fmt.Errorf("writing the output: %w", out.err))
+	}
 	switch {
 	case err == nil:
 		return statusOK
@@ -52,6 +56,20 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "qat: %v\nRun 'qat --help' for the commands and flags.\n", inFlags(err))
 	return statusUsage
+}
+
+// output remembers the first write that failed, so that a full disk is not success.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.Writer.Write(b)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // optionName is how the library names an option in an error.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -178,6 +179,16 @@ func TestFaults(t *testing.T) {
 			assert.Empty(t, out, "errors go to stderr")
 		})
 	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestOutputThatFails(t *testing.T) {
+	var errs bytes.Buffer
+	assert.Equal(t, statusFailed, run([]string{"datasets", "digits"}, fullDisk{}, &errs))
+	assert.Contains(t, errs.String(), "writing the output: no space left")
 }
 
 func TestHelp(t *testing.T) {

@@ -27,7 +27,11 @@ func newReporter(w io.Writer, asJSON bool) reporter {
 	if asJSON {
 		return jsonReporter{w}
 	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	to := w
+	if o, ok := w.(*output); ok {
+		to = o.Writer
+	}
+	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return &barReporter{lineReporter: lineReporter{w}}
 	}
 	return &lineReporter{w}
