@@ -27,11 +27,12 @@ func Block(x *gorgonia.Node, opts ...Option) (*Layer, error) {
 	if c.name == "" {
 		c.name = "block"
 	}
-	errs := append(c.faults("Block", blockOptions), checkNode("x", x, 3)...)
-	if len(checkNode("x", x, 3)) == 0 {
+	badNode := checkNode("x", x, 3)
+	errs := append(c.faults("Block", blockOptions), badNode...)
+	if len(badNode) == 0 {
 		errs = append(errs, c.take("WithHiddenSize", "hidden size", &c.spec.HiddenSize, x.Shape()[2], "x", false))
 		errs = append(errs, c.checkLengths(x.Graph(), x.Shape()[0])...)
-		c.spec.WindowSize, c.spec.EmbedDim = x.Shape()[1], x.Shape()[2]
+		c.spec.WindowSize, c.spec.EmbedDim, c.spec.NumLayers = x.Shape()[1], x.Shape()[2], 1
 		errs = append(errs, c.checkSizes(x.Shape()[0])...)
 	}
 	if c.spec.Positions == Learned {
@@ -39,7 +40,7 @@ func Block(x *gorgonia.Node, opts ...Option) (*Layer, error) {
 	}
 	errs = append(errs, c.spec.ValidateBlock())
 	p := &plan{seed: c.seed}
-	if len(checkNode("x", x, 3)) == 0 {
+	if len(badNode) == 0 {
 		p.g, p.params = x.Graph(), c.spec.BlockParams(c.name)
 		errs = append(errs, p.faults(c)...)
 	}

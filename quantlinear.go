@@ -47,24 +47,20 @@ func linearLayer(builder, defaultName string, known []string, x *gorgonia.Node, 
 	if float {
 		c.spec = floatSpec()
 	}
-	errs := c.faults(builder, known)
-	nodeFaults := len(checkNode("x", x, 2, 3))
-	errs = append(errs, checkNode("x", x, 2, 3)...)
+	badNode := checkNode("x", x, 2, 3)
+	errs := append(c.faults(builder, known), badNode...)
 	errs = append(errs, c.spec.ValidateLinear())
 	if out < 1 {
 		errs = append(errs, fmt.Errorf("outFeatures %d is not positive", out))
 	}
-	if nodeFaults == 0 {
-		shape := x.Shape()
-		errs = append(errs,
-			checkElements("outFeatures", "the weight", shape[len(shape)-1], out),
-			checkElements("outFeatures", "the output", product(shape[:len(shape)-1]), out))
-	}
 	p := &plan{seed: c.seed}
-	if nodeFaults == 0 && out > 0 {
-		shape := x.Shape()
-		p.g, p.params = x.Graph(), spec.Linear(c.name, shape[len(shape)-1], out, c.spec.Quantize)
+	if len(badNode) == 0 {
+		in := x.Shape()[x.Dims()-1]
+		p.g, p.params = x.Graph(), spec.Linear(c.name, in, out, c.spec.Quantize)
 		errs = append(errs, p.faults(c)...)
+		errs = append(errs,
+			checkElements("outFeatures", "the weight", in, out),
+			checkElements("outFeatures", "the output", x.Shape().TotalSize()/in, out))
 	}
 	if err := fail(builder, errs); err != nil {
 		return nil, err
