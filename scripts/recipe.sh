@@ -19,7 +19,7 @@ if [ $# -gt 0 ]; then
   exit
 fi
 
-plain="--epochs 30 --positions learned --jitter 0 --scaling 0 --shift 0"
+plain="--epochs 30 --positions learned --pooling last --dropout 0.1 --jitter 0 --scaling 0 --shift 0"
 augmented="--jitter 0.1 --scaling 0.1 --shift 1"
 {
   try $plain
