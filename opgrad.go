@@ -1,0 +1,168 @@
+package qat
+
+import (
+	"fmt"
+
+	"github.com/chewxy/hm"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// DiffWRT says which inputs have a gradient.
+func (o *op) DiffWRT(n int) []bool {
+	diff := make([]bool, n)
+	for i := range min(n, len(o.inputs)) {
+		diff[i] = o.inputs[i].diff
+	}
+	return diff
+}
+
+// SymDiff adds one node that computes every gradient and returns the first, and a
+// node for each of the others that hands it on.
+func (o *op) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	b := &gradOp{ident: ident{kind: o.kind + "_grad", path: o.path}, of: o, gradType: grad.Type()}
+	b.grads, b.slices = o.newGrads()
+	children := append(append(gorgonia.Nodes{}, inputs...), output, grad)
+	grads := make(gorgonia.Nodes, len(inputs))
+	var whole *gorgonia.Node
+	var err error
+	for i, r := range b.grads {
+		switch {
+		case r == nil:
+			continue
+		case whole == nil:
+			b.first = r
+			whole, err = apply(b, &b.ident, r.shape, children...)
+			grads[i] = whole
+		default:
+			p := &partOp{ident: ident{kind: fmt.Sprintf("%s_grad%d", o.kind, i), path: o.path}, of: r, wholeType: whole.Type()}
+			grads[i], err = apply(p, &p.ident, r.shape, whole)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return grads, nil
+}
+
+// newGrads makes a result for each input that has a gradient.
+func (o *op) newGrads() ([]*result, [][]float32) {
+	grads, slices := make([]*result, len(o.inputs)), make([][]float32, len(o.inputs))
+	for i, in := range o.inputs {
+		if in.diff {
+			grads[i] = newResult(in.shape)
+			slices[i] = grads[i].data
+		}
+	}
+	return grads, slices
+}
+
+// DoDiff adds the gradients to those of the input nodes, for a LispMachine.
+func (o *op) DoDiff(_ gorgonia.ExecutionContext, inputs gorgonia.Nodes, output *gorgonia.Node) error {
+	values := make([]gorgonia.Value, len(inputs))
+	for i, n := range inputs {
+		values[i] = n.Value()
+	}
+	if err := o.read(values, false); err != nil {
+		return err
+	}
+	upstream, err := output.Grad()
+	if err != nil {
+		return err
+	}
+	var spare []float32
+	dout, err := elements(upstream, len(o.out.data), &spare)
+	if err != nil {
+		return fmt.Errorf("qat: %s: upstream gradient: %w", o.path, err)
+	}
+	_, grads := o.newGrads()
+	if err := o.body.backward(grads, o.in, dout); err != nil {
+		return o.fault(err)
+	}
+	for i, n := range inputs {
+		if grads[i] == nil {
+			continue
+		}
+		if err := accumulate(n, grads[i]); err != nil {
+			return fmt.Errorf("qat: %s: gradient of input %d: %w", o.path, i, err)
+		}
+	}
+	return nil
+}
+
+func accumulate(n *gorgonia.Node, grad []float32) error {
+	v, err := n.Grad()
+	if err != nil {
+		return err
+	}
+	t, ok := v.(*tensor.Dense)
+	if !ok {
+		return fmt.Errorf("a %T, want a tensor", v)
+	}
+	sum, err := sized(t.Float32s(), len(grad))
+	if err != nil {
+		return err
+	}
+	for i, d := range grad {
+		sum[i] += d
+	}
+	return nil
+}
+
+// gradOp computes the gradients of an op. Its inputs are the op's, the op's
+// output, which keeps it behind the forward run, and the upstream gradient.
+type gradOp struct {
+	ident
+	of       *op
+	gradType hm.Type
+	grads    []*result
+	slices   [][]float32
+	first    *result
+	spare    []float32
+}
+
+func (b *gradOp) Arity() int { return len(b.of.inputs) + 2 }
+
+func (b *gradOp) Type() hm.Type {
+	var types []hm.Type
+	for _, in := range b.of.inputs {
+		types = append(types, in.typ)
+	}
+	return hm.NewFnType(append(types, b.of.out.typ(), b.gradType, b.first.typ())...)
+}
+
+func (b *gradOp) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) {
+	return b.first.shape.Clone(), nil
+}
+
+func (b *gradOp) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
+	n := len(b.of.inputs)
+	if len(values) != n+2 {
+		return nil, fmt.Errorf("qat: %s: gradient of %d inputs, want %d", b.path, len(values)-2, n)
+	}
+	if err := b.of.read(values[:n], false); err != nil {
+		return nil, err
+	}
+	dout, err := elements(values[n+1], len(b.of.out.data), &b.spare)
+	if err != nil {
+		return nil, fmt.Errorf("qat: %s: upstream gradient: %w", b.path, err)
+	}
+	if err := b.of.body.backward(b.slices, b.of.in, dout); err != nil {
+		return nil, b.of.fault(err)
+	}
+	return b.first.value(), nil
+}
+
+// partOp hands on one gradient that a gradOp, its only input, has computed.
+type partOp struct {
+	ident
+	of        *result
+	wholeType hm.Type
+}
+
+func (p *partOp) Arity() int    { return 1 }
+func (p *partOp) Type() hm.Type { return hm.NewFnType(p.wholeType, p.of.typ()) }
+func (p *partOp) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) {
+	return p.of.shape.Clone(), nil
+}
+func (p *partOp) Do(...gorgonia.Value) (gorgonia.Value, error) { return p.of.value(), nil }
