@@ -105,9 +105,9 @@ test loss      %.4f
 parameters     %d, head included
 size           %d bytes as float32, %d packed (%.1f times smaller)
 time           %.1f s
-saved          %s/%s (latent weights), %s/%s
+saved          in %s: %s (latent weights), %s, %s (open it in a browser)
 `, r.TestAccuracy, r.TestLoss, r.Parameters, r.FloatBytes, r.PackedBytes,
-		float64(r.FloatBytes)/float64(r.PackedBytes), r.Seconds, r.Dir, latentsFile, r.Dir, curveFile)
+		float64(r.FloatBytes)/float64(r.PackedBytes), r.Seconds, r.Dir, latentsFile, curveFile, reportFile)
 }
 
 // barReporter shows a progress bar instead of lines.
