@@ -42,6 +42,12 @@ func TestTapeEqualsLisp(t *testing.T) {
 			l, err := qat.Block(x, qat.WithNumHeads(2), qat.WithPositions(qat.Rotary))
 			return layer(l, err, x)
 		},
+		"WeightedCrossEntropy": func(g *G.ExprGraph) circuit {
+			x := random(g, 1, "x", 11, 13)
+			w := placeholder(g, "weights", 11)
+			must(G.Let(w, f32([]int{11}, []float32{0, 1, 2, 0.5, 3, 1, 0, 1, 1, 7, 0.25})))
+			return circuit{out: ok(qat.WeightedCrossEntropy(x, labels(g), w)), leaves: G.Nodes{x}}
+		},
 		"CrossEntropy": func(g *G.ExprGraph) circuit {
 			x := random(g, 1, "x", 11, 13)
 			return circuit{out: ok(qat.CrossEntropy(x, labels(g))), leaves: G.Nodes{x}}

@@ -1,7 +1,11 @@
-// Package dataset holds labelled sequences: the Set every reader returns, its
-// splits, seeded shuffles, and one small real data set embedded in the binary.
+// Package dataset holds sequences with classes or targets: readers of files, splits,
+// preprocessing, and one small real data set embedded in the binary.
 //
-// Letters in comments: N sequences, T steps, E channels, C classes.
+// A reader gives a Stream of Series as they were recorded; a Preprocess makes of
+// them what a model reads: a Set in memory, or a Streamed one that reads its files
+// anew for each epoch. Both are Data, which is what a trainer takes.
+//
+// Letters in comments: N sequences, T steps, E channels, C classes, K outputs.
 package dataset
 
 import (
@@ -11,22 +15,33 @@ import (
 	"slices"
 )
 
-// Set is a labelled collection of sequences. Those that are shorter than Steps
-// have zeros in front, and Lengths say how many steps are their own.
+// Set is sequences in memory, with classes or, for a regression, with targets.
+// Those that are shorter than Steps have zeros in front, and Lengths say how many
+// steps are their own.
 //
-// Shapes: Values [N, Steps, Channels], row-major; Labels, Lengths [N].
+// Shapes: Values [N, Steps, Channels], row-major; Labels, Lengths [N]; Targets
+// [N, Outputs].
 type Set struct {
 	Name     string
-	Steps    int      // T
-	Channels int      // E
-	Classes  []string // the names of the classes, by label
+	Steps    int // T
+	Channels int // E
 	Values   []float32
-	Labels   []int // indices into Classes
 	Lengths  []int // 1 to Steps; nil: each has Steps
+
+	Classes []string // the names of the classes, by label; nil with targets
+	Labels  []int    // indices into Classes; nil with targets
+
+	Outputs int       // K; 0 with classes
+	Targets []float32 // in the units of the data; nil with classes
 }
 
 // Len returns the number of sequences, N.
-func (s *Set) Len() int { return len(s.Labels) }
+func (s *Set) Len() int {
+	if s.Outputs > 0 {
+		return len(s.Targets) / s.Outputs
+	}
+	return len(s.Labels)
+}
 
 // At returns sequence i as a view: writing to it writes to the set.
 //
@@ -66,11 +81,15 @@ func (s *Set) pick(indices []int) *Set {
 		Channels: s.Channels,
 		Classes:  slices.Clone(s.Classes),
 		Values:   make([]float32, 0, len(indices)*size),
-		Labels:   make([]int, 0, len(indices)),
+		Outputs:  s.Outputs,
 	}
 	for _, i := range indices {
 		out.Values = append(out.Values, s.At(i)...)
-		out.Labels = append(out.Labels, s.Labels[i])
+		if s.Outputs > 0 {
+			out.Targets = append(out.Targets, s.Targets[i*s.Outputs:(i+1)*s.Outputs]...)
+		} else {
+			out.Labels = append(out.Labels, s.Labels[i])
+		}
 		if s.Lengths != nil {
 			out.Lengths = append(out.Lengths, s.Lengths[i])
 		}
@@ -85,20 +104,43 @@ func (s *Set) clone() *Set {
 	out.Values = slices.Clone(s.Values)
 	out.Labels = slices.Clone(s.Labels)
 	out.Lengths = slices.Clone(s.Lengths)
+	out.Targets = slices.Clone(s.Targets)
 	return &out
 }
 
 // Validate reports every kind of fault the set has, joined. A fault that many
 // labels or values share is reported once, with the first place and the count.
 //
-// A valid set has 1 or more sequences, steps, channels and classes, classes
-// with distinct names, labels within them, and finite values of the length
-// that N, Steps and Channels say.
+// A valid set has 1 or more sequences, steps and channels, finite values of the
+// length that N, Steps and Channels say, and either 1 or more classes with
+// distinct names and labels within them, or finite targets.
 func (s *Set) Validate() error {
 	if s == nil {
 		return errors.New("dataset: the set is nil")
 	}
-	return errors.Join(s.validateSizes(), s.validateClasses(), s.validateLabels(), s.validateValues(), s.validateLengths())
+	errs := []error{s.validateSizes(), s.validateValues(), s.validateLengths()}
+	if s.Outputs != 0 {
+		return errors.Join(append(errs, s.validateTargets())...)
+	}
+	return errors.Join(append(errs, s.validateClasses(), s.validateLabels())...)
+}
+
+func (s *Set) validateTargets() error {
+	var faults []error
+	if s.Outputs < 0 {
+		return s.fault("%d outputs, want 0 or more", s.Outputs)
+	}
+	if len(s.Targets)%s.Outputs != 0 {
+		faults = append(faults, s.fault("%d targets, want %d of each sequence", len(s.Targets), s.Outputs))
+	}
+	if i := slices.IndexFunc(s.Targets, notFinite); i >= 0 {
+		faults = append(faults, s.fault("target %d of sequence %d is %v, want a finite value%s",
+			i%s.Outputs, i/s.Outputs, s.Targets[i], andMore(s.Targets, notFinite)))
+	}
+	if len(s.Classes)+len(s.Labels) > 0 {
+		faults = append(faults, s.fault("classes beside targets, want one of them"))
+	}
+	return errors.Join(faults...)
 }
 
 func (s *Set) validateSizes() error {

@@ -104,8 +104,8 @@ func TestSetValidate(t *testing.T) {
 			"dataset: counting: sequence 0, step 0, channel 0 is -Inf, want a finite value (and 1 more)"},
 		{"nameless", func(s *Set) { s.Name, s.Steps = "", 0 }, "dataset: unnamed set: 0 steps, want 1 or more"},
 		{"several", func(s *Set) { s.Steps, s.Classes, s.Values[7] = 0, nil, nan },
-			"dataset: counting: 0 steps, want 1 or more\ndataset: counting: no classes, want 1 or more\n" +
-				"dataset: counting: value 7 is NaN, want a finite value"},
+			"dataset: counting: 0 steps, want 1 or more\ndataset: counting: value 7 is NaN, want a finite value\n" +
+				"dataset: counting: no classes, want 1 or more"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := countingSet()

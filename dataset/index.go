@@ -80,6 +80,15 @@ func (x *Index) check() error {
 	return nil
 }
 
+// classes are the names that series have, sorted.
+func (x *Index) classes() []string {
+	seen := map[string]bool{}
+	for _, name := range x.Labels {
+		seen[name] = true
+	}
+	return sortedClasses(seen)
+}
+
 // overlaps tells whether two windows of the index can share steps.
 func (x *Index) overlaps() bool { return x.Stride > 0 && x.Stride < x.Window }
 

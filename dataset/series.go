@@ -110,7 +110,10 @@ type Collection struct {
 // Collect reads all of s.
 //
 // Errors: the first of the stream; no series at all.
-func Collect(s *Stream) (*Collection, error) {
+func Collect(s *Stream) (*Collection, error) { return collect(s, math.MaxInt64) }
+
+// collect is Collect of no more than so many bytes of values: more is errTooLarge.
+func collect(s *Stream, bytes int64) (*Collection, error) {
 	c := &Collection{
 		Name: s.Name, Channels: s.Channels, Outputs: s.Outputs,
 		Window: s.Window, Stride: s.Stride, Horizon: s.Horizon, Notes: s.Notes,
@@ -118,6 +121,9 @@ func Collect(s *Stream) (*Collection, error) {
 	for one, err := range s.All() {
 		if err != nil {
 			return nil, err
+		}
+		if bytes -= 4 * int64(len(one.Values)); bytes < 0 {
+			return nil, errTooLarge
 		}
 		c.Series = append(c.Series, one)
 	}
@@ -130,6 +136,28 @@ func Collect(s *Stream) (*Collection, error) {
 		c.Classes = classesOf(c.Series)
 	}
 	return c, nil
+}
+
+// errTooLarge is the end of a collection that is to be streamed.
+var errTooLarge = errors.New("more values than may be held")
+
+// stream is the collection as a Stream.
+func (c *Collection) stream() *Stream {
+	return &Stream{Name: c.Name, Channels: c.Channels, Classes: c.Classes, Outputs: c.Outputs,
+		Window: c.Window, Stride: c.Stride, Horizon: c.Horizon, all: c.All()}
+}
+
+// Set runs p over the collection. The labels are numbered by classes: the training
+// data's, also for its test data.
+//
+// Errors: no series; a series with other channels; a class that classes does not
+// have, with its place in the file.
+func (c *Collection) Set(p *Preprocess, classes []string) (*Set, error) {
+	d, err := p.Stream(c.stream(), c.Len(), classes, 1)
+	if err != nil {
+		return nil, err
+	}
+	return d.Set()
 }
 
 // Len returns the number of series, N.

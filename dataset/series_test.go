@@ -173,9 +173,7 @@ func TestInput_gzip(t *testing.T) {
 	p, err := FitPreprocess(PreprocessOptions{Raw: true}, c.Channels, c.All())
 	require.NoError(t, err)
 	p.Scale = Scaler{Mean: make([]float64, 8), Std: []float64{16, 16, 16, 16, 16, 16, 16, 16}}
-	all, err := c.Sequences(p, c.Classes)
-	require.NoError(t, err)
-	set, err := all.Set()
+	set, err := c.Set(p, c.Classes)
 	require.NoError(t, err)
 	set.Name = digits.Name
 	assert.Equal(t, digits, set)

@@ -19,6 +19,7 @@ type Source struct {
 	Format    string            `json:"format,omitempty"`
 	Wide      WideOptions       `json:"wide,omitzero"`
 	Recording RecordingOptions  `json:"recording,omitzero"`
+	Task      NPYTask           `json:"task,omitempty"` // what y of NumPy arrays is
 	Prepare   PreprocessOptions `json:"prepare,omitzero"`
 
 	// Split says how the test part is made, where no file gives it.
@@ -31,12 +32,19 @@ type Source struct {
 	// ValidationFraction of the training part is held out to watch the training by;
 	// 0 for none.
 	ValidationFraction float64 `json:"validation_fraction,omitempty"`
+
+	// Memory is how many bytes of sequences are held. Files with more are Streamed,
+	// and shuffled in so much. 0 is MemoryDefault.
+	Memory int64 `json:"memory,omitempty"`
 }
+
+// MemoryDefault is 1 GiB.
+const MemoryDefault = 1 << 30
 
 // Parts is a source's data, split.
 type Parts struct {
-	Train, Test *Set
-	Validation  *Set        // nil for none
+	Train, Test Data
+	Validation  Data        // nil for none
 	Preprocess  *Preprocess // what made the values of files; nil for embedded data
 	Notes       []string    // every decision that was made on the way
 }
@@ -93,6 +101,9 @@ func (s Source) Validate() error {
 	if embedded && len(s.Test) > 0 {
 		fault("test files need training files")
 	}
+	if s.Memory < 0 {
+		fault("memory of %d bytes, want 0 or more", s.Memory)
+	}
 	return errors.Join(errs...)
 }
 
@@ -105,11 +116,17 @@ func (s Source) Load() (Parts, error) {
 		return s.loadFiles()
 	}
 	train, test, err := s.loadDigits()
-	if err != nil || s.ValidationFraction == 0 {
-		return Parts{Train: train, Test: test}, err
+	if err != nil {
+		return Parts{}, err
+	}
+	if s.ValidationFraction == 0 {
+		return Parts{Train: train, Test: test}, nil
 	}
 	train, validation, err := train.SplitShuffled(s.ValidationFraction, s.Seed)
-	return Parts{Train: train, Test: test, Validation: validation}, err
+	if err != nil {
+		return Parts{}, err
+	}
+	return Parts{Train: train, Test: test, Validation: validation}, nil
 }
 
 func (s Source) loadDigits() (train, test *Set, err error) {

@@ -38,7 +38,7 @@ func TestSourceLoad(t *testing.T) {
 	}
 	parts, err := Source{Name: "digits", Split: SplitValidation}.Load()
 	require.NoError(t, err)
-	assert.Equal(t, all.Labels[1149:1437], parts.Test.Labels, "the validation part must stay off the test part")
+	assert.Equal(t, all.Labels[1149:1437], parts.Test.(*Set).Labels, "the validation part must stay off the test part")
 }
 
 func TestSourceFaults(t *testing.T) {

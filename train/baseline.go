@@ -40,7 +40,7 @@ const (
 // Errors: a set that dataset.Set.Validate refuses, or two sets of different
 // steps, channels or classes.
 func NearestNeighbour(train, test *dataset.Set) (accuracy float64, err error) {
-	if err := checkBaseline(train, test); err != nil {
+	if err := checkClasses(train, test); err != nil {
 		return 0, err
 	}
 	right := 0
@@ -84,7 +84,7 @@ func nearest(set *dataset.Set, x []float32) int {
 // is its default for three classes or more (for two, its default penalises
 // one weight vector where this penalises two).
 func LogisticRegression(train, test *dataset.Set) (accuracy float64, err error) {
-	if err := checkBaseline(train, test); err != nil {
+	if err := checkClasses(train, test); err != nil {
 		return 0, err
 	}
 	fit := newLogistic(train)
@@ -103,6 +103,17 @@ func LogisticRegression(train, test *dataset.Set) (accuracy float64, err error) 
 	return float64(right) / float64(test.Len()), nil
 }
 
+// checkClasses reports what keeps classifiers from being compared on the two sets.
+func checkClasses(train, test *dataset.Set) error {
+	if err := checkBaseline(train, test); err != nil {
+		return err
+	}
+	if train.Outputs > 0 {
+		return errors.New("train: baseline: the train set has targets, want classes")
+	}
+	return nil
+}
+
 // checkBaseline reports what keeps the two sets from being compared.
 func checkBaseline(train, test *dataset.Set) error {
 	for _, part := range []struct {
@@ -116,6 +127,9 @@ func checkBaseline(train, test *dataset.Set) error {
 	if train.Steps != test.Steps || train.Channels != test.Channels {
 		return fmt.Errorf("train: baseline: train has %d steps x %d channels, test %d x %d",
 			train.Steps, train.Channels, test.Steps, test.Channels)
+	}
+	if train.Outputs != test.Outputs {
+		return fmt.Errorf("train: baseline: train has %d targets, test %d", train.Outputs, test.Outputs)
 	}
 	if !slices.Equal(train.Classes, test.Classes) {
 		return fmt.Errorf("train: baseline: train has the classes %q, test %q", train.Classes, test.Classes)

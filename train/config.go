@@ -1,14 +1,20 @@
-// Package train trains sequence classifiers on a dataset.Set: the loop, its
-// recipe and its measures. It prints nothing; what happens is an iterator of
-// events.
+// Package train trains a sequence model on a dataset.Data: the loop, its recipe, its
+// measures, and plain methods to hold it against. It prints nothing; what happens is
+// an iterator of events.
+//
+// Fit is the short way; a Trainer can be checkpointed and resumed.
 package train
 
 import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
+	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/quant"
+	"github.com/qat-go/qat/solver"
 	"github.com/qat-go/qat/spec"
 )
 
@@ -22,10 +28,13 @@ type Config struct {
 	Epochs      int     `json:"epochs"`
 	BatchSize   int     `json:"batch_size"`
 	LearnRate   float64 `json:"learn_rate"`   // the highest of the schedule
+	Schedule    string  `json:"schedule"`     // of the learning rate after its warm-up: cosine, linear or constant
 	Warmup      float64 `json:"warmup"`       // the part of all steps that the learning rate rises over
 	WeightDecay float64 `json:"weight_decay"` // decoupled
 	ClipNorm    float64 `json:"clip_norm"`    // of all gradients together; 0 is off
 	Augment     Augment `json:"augment"`
+	// ClassWeights is empty for none, or BalancedClasses.
+	ClassWeights string `json:"class_weights,omitempty"`
 	// Patience is how many epochs without a better validation end the training; 0
 	// is never.
 	Patience int `json:"patience"`
@@ -46,11 +55,38 @@ func Defaults() Config {
 		Epochs:      60,
 		BatchSize:   32,
 		LearnRate:   2e-3,
+		Schedule:    CosineSchedule,
 		Warmup:      0.1,
 		WeightDecay: 0.01,
 		ClipNorm:    1,
 		Augment:     Augment{Jitter: 0.1, Scale: 0.1, Shift: 1},
 	}
+}
+
+// BalancedClasses weighs the loss of a sequence so that each class counts the same.
+const BalancedClasses = "balanced"
+
+// The schedules of the learning rate.
+const (
+	CosineSchedule   = "cosine"
+	LinearSchedule   = "linear"
+	ConstantSchedule = "constant"
+)
+
+// Schedules lists them.
+func Schedules() []string { return []string{CosineSchedule, LinearSchedule, ConstantSchedule} }
+
+// schedule is c's for so many steps. It is 0 one step after the last, so that the
+// last one still learns.
+func (c Config) schedule(steps int) solver.Schedule {
+	warmup := int(c.Warmup * float64(steps))
+	switch c.Schedule {
+	case LinearSchedule:
+		return solver.Linear(c.LearnRate, warmup, steps+1)
+	case ConstantSchedule:
+		return solver.Constant(c.LearnRate, warmup)
+	}
+	return solver.Cosine(c.LearnRate, warmup, steps+1)
 }
 
 // model is c.Model with the activations that Float weights imply.
@@ -87,11 +123,27 @@ func (c Config) Validate() error {
 	within("scaling", c.Augment.Scale, 0, 1)
 	count("shift", c.Augment.Shift, 0)
 	count("patience", c.Patience, 0)
-	m := c.model()
-	m.EmbedDim, m.WindowSize = max(m.EmbedDim, 1), max(m.WindowSize, 1) // 0 leaves them to the data
-	errs = append(errs, m.Validate())
-	if m.Pooling == spec.AllTimesteps {
-		errs = append(errs, errors.New("train: pooling all gives every time step an output, but a sequence has one label: want last or mean"))
+	if !slices.Contains(Schedules(), c.Schedule) {
+		errs = append(errs, fmt.Errorf("train: schedule %q, want one of %s", c.Schedule, strings.Join(Schedules(), ", ")))
 	}
-	return errors.Join(errs...)
+	if c.ClassWeights != "" && c.ClassWeights != BalancedClasses {
+		errs = append(errs, fmt.Errorf("train: class weights %q, want %s or nothing", c.ClassWeights, BalancedClasses))
+	}
+	return errors.Join(append(errs, checkModel(c.model()))...)
+}
+
+// checkModel reports every fault of a model that is to be trained. Dimensions of 0
+// are left to the data.
+func checkModel(m spec.Model) error {
+	m.EmbedDim, m.WindowSize = max(m.EmbedDim, 1), max(m.WindowSize, 1)
+	err := m.Validate()
+	if m.Pooling == spec.AllTimesteps {
+		err = errors.Join(err, errors.New("train: pooling all gives every time step an output, but a sequence has one label: want last or mean"))
+	}
+	return err
+}
+
+// Recipe is the default recipe for data of such a shape.
+func Recipe(f dataset.Facts) Config {
+	return Defaults()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/qat-go/qat/quant"
 )
 
-// Codes is a snapshot of the codes of a classifier's quantized weights, in the
+// Codes is a snapshot of the codes of a model's quantized weights, in the
 // order of LayerStats; a byte a weight.
 type Codes []LayerCodes
 
@@ -24,7 +24,7 @@ type LayerCodes struct {
 // Codes returns a snapshot.
 //
 // Errors: a weight that holds NaN or an infinity.
-func (c *Classifier) Codes() (Codes, error) {
+func (c *Model) Codes() (Codes, error) {
 	var all Codes
 	err := c.eachQuantized(func(name string, _ []int, q *quantized) {
 		codes := make([]int8, len(q.weight))

@@ -29,7 +29,7 @@ type LayerStats struct {
 // model uses them; none for a model of Float mode.
 //
 // Errors: a weight that holds NaN or an infinity.
-func (c *Classifier) LayerStats() ([]LayerStats, error) {
+func (c *Model) LayerStats() ([]LayerStats, error) {
 	var all []LayerStats
 	err := c.eachQuantized(func(name string, shape []int, q *quantized) {
 		s := LayerStats{
@@ -134,8 +134,8 @@ func (q *quantized) value(i int) float64 {
 
 // eachQuantized calls do with each quantized weight. What it hands over is valid
 // until do returns.
-func (c *Classifier) eachQuantized(do func(name string, shape []int, q *quantized)) error {
-	q := quantized{numerics: c.model.Numerics}
+func (c *Model) eachQuantized(do func(name string, shape []int, q *quantized)) error {
+	q := quantized{numerics: c.spec.Numerics}
 	for _, l := range c.layers() {
 		for _, p := range l.Params() {
 			if p.Mode == quant.Float {

@@ -13,7 +13,7 @@ import (
 )
 
 // setWeight fills the weight of a name with values, again and again.
-func setWeight(t *testing.T, c *Classifier, name string, values ...float32) {
+func setWeight(t *testing.T, c *Model, name string, values ...float32) {
 	t.Helper()
 	w, err := c.main.model.ParamValue(name)
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func statsTrainer(t *testing.T, mode quant.Mode, numerics spec.Numerics) *Traine
 	if numerics == spec.Edifice {
 		c.Model.Activations = spec.FloatActivations
 	}
-	return newTrainer(t, c, toySet(53, 1))
+	return trainerOf(t, c, toySet(53, 1))
 }
 
 // TestLayerStats_byHand has weights whose codes are plain to see. Scales are
@@ -58,7 +58,7 @@ func TestLayerStats_byHand(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			tr := statsTrainer(t, c.mode, c.numerics)
 			const name = "blocks.1.ffn.up.weight"
-			setWeight(t, &tr.Classifier, name, c.weight...)
+			setWeight(t, tr.Model, name, c.weight...)
 			all, err := tr.LayerStats()
 			require.NoError(t, err)
 			require.Len(t, all, 8)
@@ -94,7 +94,7 @@ func TestLayerStats_edges(t *testing.T) {
 
 	const name = "blocks.0.attn.out.weight"
 	tr = statsTrainer(t, quant.Ternary, spec.BitNet)
-	setWeight(t, &tr.Classifier, name, 0)
+	setWeight(t, tr.Model, name, 0)
 	all, err = tr.LayerStats()
 	require.NoError(t, err)
 	assert.True(t, math.IsInf(all[1].SNR(), 1), "no noise")

@@ -8,7 +8,7 @@ import "github.com/qat-go/qat/dataset"
 // Units: accuracy is a fraction, 0 to 1.
 // Errors: as NearestNeighbour.
 func MajorityClass(train, test *dataset.Set) (accuracy float64, err error) {
-	if err := checkBaseline(train, test); err != nil {
+	if err := checkClasses(train, test); err != nil {
 		return 0, err
 	}
 	counts := make([]int, len(train.Classes))

@@ -6,31 +6,84 @@ import (
 	"github.com/qat-go/qat/dataset"
 )
 
-// Logits runs the classifier on a set, without dropout or augmentation.
+// evalBatch bounds the batches of an evaluation, and so its memory.
+const evalBatch = 128
+
+// Evaluate runs the model on data, without dropout or augmentation.
 //
-// Shapes: [N, classes], row-major.
-// Errors: a set of other dimensions or classes than the model's.
-func (c *Classifier) Logits(s *dataset.Set) ([]float32, error) {
-	if err := c.fits(s); err != nil {
-		return nil, err
-	}
-	logits := make([]float32, 0, s.Len()*len(s.Classes))
-	for at := 0; at < s.Len(); at += evalBatch {
-		indices := make([]int, min(evalBatch, s.Len()-at))
-		for i := range indices {
-			indices[i] = at + i
+// Errors: data of other dimensions, classes or targets than the model's; what
+// reading it gives.
+func (c *Model) Evaluate(d dataset.Data) (Metrics, error) {
+	var t tally
+	err := c.each(d, func(row []float32, e dataset.Example) {
+		t.add(c.task, row, e)
+		t.Loss += c.task.loss(row, e)
+	})
+	return t.metrics(c.task), err
+}
+
+// Prediction is what a model says of data, in the data's order.
+type Prediction struct {
+	// Outputs are logits of classes, or targets in the units of the data.
+	// Shapes: [N, C] or [N, K], row-major.
+	Outputs []float32
+	Labels  []int     // the data's own [N]; nil with targets
+	Targets []float32 // the data's own [N, K]; nil with classes
+}
+
+// Predict runs the model on data, without dropout or augmentation.
+//
+// Errors: as Evaluate.
+func (c *Model) Predict(d dataset.Data) (Prediction, error) {
+	var p Prediction
+	err := c.each(d, func(row []float32, e dataset.Example) {
+		if !c.task.Regression() {
+			p.Outputs, p.Labels = append(p.Outputs, row...), append(p.Labels, e.Label)
+			return
 		}
-		p, err := c.program(c.evaluate, shape{len(indices), s.Lengths != nil}, false)
+		for k, v := range row {
+			p.Outputs = append(p.Outputs, c.task.Targets.Invert(v, k))
+		}
+		p.Targets = append(p.Targets, e.Targets...)
+	})
+	return p, err
+}
+
+// each calls do with the head's outputs for each sequence of d. What it hands over
+// is valid until do returns; the example has no values.
+func (c *Model) each(d dataset.Data, do func(row []float32, e dataset.Example)) error {
+	if err := c.fits(d); err != nil {
+		return err
+	}
+	f, width := d.Facts(), c.task.width()
+	var p *program
+	var batch []dataset.Example
+	left := f.N
+	for e, err := range d.Epoch(0, 0) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		p.load(s, indices)
+		if len(batch) == 0 {
+			if p, err = c.program(c.evaluate, shape{min(evalBatch, left), f.Uneven}, false); err != nil {
+				return err
+			}
+		}
+		p.set(len(batch), e, 1)
+		e.Values = nil
+		e.Targets = append([]float32(nil), e.Targets...)
+		if batch = append(batch, e); len(batch) < p.batch {
+			continue
+		}
 		if err := p.run(); err != nil {
-			return nil, fmt.Errorf("train: evaluation: %w", err)
+			return fmt.Errorf("train: evaluation: %w", err)
 		}
-		logits = append(logits, p.logit()...)
+		for i, e := range batch {
+			do(p.outputs()[i*width:(i+1)*width], e)
+		}
+		left -= len(batch)
+		batch = batch[:0]
 	}
-	return logits, nil
+	return nil
 }
 
 // Predictions returns the class of the largest logit of each row, the first of
@@ -38,12 +91,7 @@ func (c *Classifier) Logits(s *dataset.Set) ([]float32, error) {
 func Predictions(logits []float32, classes int) []int {
 	best := make([]int, len(logits)/classes)
 	for i := range best {
-		row := logits[i*classes : (i+1)*classes]
-		for j, v := range row {
-			if v > row[best[i]] {
-				best[i] = j
-			}
-		}
+		best[i] = argmax(logits[i*classes : (i+1)*classes])
 	}
 	return best
 }

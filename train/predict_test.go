@@ -7,27 +7,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLogits holds the logits to what Evaluate says of them, over more sequences
+// TestPredict holds the logits to what Evaluate says of them, over more sequences
 // than one batch.
-func TestLogits(t *testing.T) {
-	tr := newTrainer(t, toyConfig(), toySet(53, 1))
+func TestPredict(t *testing.T) {
+	tr := trainerOf(t, toyConfig(), toySet(53, 1))
 	finish(t, tr)
 	test := toySet(evalBatch+11, 2)
 	want, err := tr.Evaluate(test)
 	require.NoError(t, err)
-	logits, err := tr.Logits(test)
+	p, err := tr.Predict(test)
 	require.NoError(t, err)
-	require.Len(t, logits, test.Len()*3)
-	assert.Equal(t, want, Measure(logits, test.Labels, 3))
+	require.Len(t, p.Outputs, test.Len()*3)
+	assert.Equal(t, test.Labels, p.Labels)
+	assert.Equal(t, want, Measure(p.Outputs, test.Labels, 3))
 
-	c, err := NewConfusion(test.Classes, test.Labels, Predictions(logits, 3))
+	c, err := NewConfusion(test.Classes, test.Labels, Predictions(p.Outputs, 3))
 	require.NoError(t, err)
 	assert.Equal(t, want.Accuracy, c.Accuracy())
 
 	other := toySet(5, 3)
 	other.Channels, other.Steps = 11, 3
-	_, err = tr.Logits(other)
-	assert.ErrorContains(t, err, "a set of 3 steps, 11 channels")
+	_, err = tr.Predict(other)
+	assert.ErrorContains(t, err, "data of 3 steps, 11 channels")
 }
 
 func TestPredictions(t *testing.T) {

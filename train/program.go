@@ -5,23 +5,26 @@ import (
 
 	"github.com/qat-go/qat"
 	"github.com/qat-go/qat/dataset"
-	"github.com/qat-go/qat/spec"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
 // program is a compiled graph of model and head for one batch size. Programs of a
-// trainer share their parameters.
+// model share their parameters.
 type program struct {
-	model  *qat.Model
-	head   *qat.Layer
-	vm     gorgonia.VM
-	x, y   *tensor.Dense
-	steps  *tensor.Dense // the real lengths; nil where every sequence is whole
-	logits gorgonia.Value
-	loss   gorgonia.Value
-	ws     gorgonia.Nodes
-	grads  []gorgonia.ValueGrad
+	shape
+	task    Task
+	model   *qat.Model
+	head    *qat.Layer
+	vm      gorgonia.VM
+	x       *tensor.Dense // [batch, T, E]
+	steps   *tensor.Dense // [batch], the real lengths; nil where every sequence is whole
+	out     gorgonia.Value
+	y       *tensor.Dense // [batch] labels or [batch, K] standardised targets; nil in evaluation
+	weights *tensor.Dense // [batch], of the sequences' classes; nil without
+	loss    gorgonia.Value
+	ws      gorgonia.Nodes
+	grads   []gorgonia.ValueGrad
 }
 
 // headName is what the names of the head's parameters begin with.
@@ -34,48 +37,53 @@ type shape struct {
 }
 
 // newProgram builds a graph for batches of one shape: with a loss and gradients, or
-// for evaluation alone. Where from is given, the parameters are its.
-func newProgram(m spec.Model, classes int, of shape, seed uint64, learn bool, from *program) (*program, error) {
-	p := &program{}
-	n := of.batch
+// for evaluation alone. The first one of a model has fresh parameters, the others
+// share them.
+func (c *Model) newProgram(of shape, learn bool) (*program, error) {
+	p := &program{shape: of, task: c.task}
 	g := gorgonia.NewGraph()
-	opts := []qat.Option{qat.WithSpec(m), qat.WithBatchSize(n), qat.WithSeed(seed)}
+	opts := []qat.Option{qat.WithSpec(c.spec), qat.WithBatchSize(of.batch), qat.WithSeed(c.seed)}
 	if of.uneven {
-		lengths := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(n), gorgonia.WithName("lengths"))
-		p.steps = tensor.New(tensor.WithShape(n), tensor.Of(tensor.Float32))
-		if err := gorgonia.Let(lengths, p.steps); err != nil {
+		lengths, err := p.input(g, "lengths", &p.steps, of.batch)
+		if err != nil {
 			return nil, err
 		}
 		opts = append(opts, qat.WithLengths(lengths))
 	}
-	headOpts := []qat.Option{qat.WithName(headName), qat.WithSeed(seed)}
-	if from != nil {
-		opts = append(opts, qat.WithParamsFrom(from.model))
-		headOpts = append(headOpts, qat.WithParamsFrom(from.head))
+	headOpts := []qat.Option{qat.WithName(headName), qat.WithSeed(c.seed)}
+	if c.main != nil {
+		opts = append(opts, qat.WithParamsFrom(c.main.model))
+		headOpts = append(headOpts, qat.WithParamsFrom(c.main.head))
 	}
 	var err error
 	if p.model, err = qat.Build(g, opts...); err != nil {
 		return nil, err
 	}
-	if p.head, err = qat.Dense(p.model.Output(), classes, headOpts...); err != nil {
+	if p.head, err = qat.Dense(p.model.Output(), c.task.width(), headOpts...); err != nil {
 		return nil, err
 	}
-	p.x = tensor.New(tensor.WithShape(n, m.WindowSize, m.EmbedDim), tensor.Of(tensor.Float32))
+	p.x = tensor.New(tensor.WithShape(of.batch, c.spec.WindowSize, c.spec.EmbedDim), tensor.Of(tensor.Float32))
 	if err := gorgonia.Let(p.model.Input(), p.x); err != nil {
 		return nil, err
 	}
-	gorgonia.Read(p.head.Output(), &p.logits)
+	gorgonia.Read(p.head.Output(), &p.out)
 	if !learn {
 		p.model.SetTraining(false)
 		p.vm = gorgonia.NewTapeMachine(g)
 		return p, nil
 	}
-	return p, p.addLoss(g, n)
+	return p, p.addLoss(g)
 }
 
-func (p *program) addLoss(g *gorgonia.ExprGraph, n int) error {
-	labels := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(n), gorgonia.WithName("labels"))
-	loss, err := qat.CrossEntropy(p.head.Output(), labels)
+// input makes a node with a tensor to write to.
+func (p *program) input(g *gorgonia.ExprGraph, name string, to **tensor.Dense, shape ...int) (*gorgonia.Node, error) {
+	n := gorgonia.NewTensor(g, tensor.Float32, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))
+	*to = tensor.New(tensor.WithShape(shape...), tensor.Of(tensor.Float32))
+	return n, gorgonia.Let(n, *to)
+}
+
+func (p *program) addLoss(g *gorgonia.ExprGraph) error {
+	loss, err := p.lossNode(g)
 	if err != nil {
 		return err
 	}
@@ -85,35 +93,49 @@ func (p *program) addLoss(g *gorgonia.ExprGraph, n int) error {
 	if _, err := gorgonia.Grad(loss, p.ws...); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	p.y = tensor.New(tensor.WithShape(n), tensor.Of(tensor.Float32))
-	if err := gorgonia.Let(labels, p.y); err != nil {
-		return err
-	}
 	p.vm = gorgonia.NewTapeMachine(g, gorgonia.BindDualValues(p.ws...))
 	return nil
 }
 
-// load copies the sequences at indices into the batch.
-func (p *program) load(s *dataset.Set, indices []int) {
-	x := p.x.Float32s()
-	n := s.Steps * s.Channels
-	for i, at := range indices {
-		copy(x[i*n:(i+1)*n], s.At(at))
-		if p.y != nil {
-			p.y.Float32s()[i] = float32(s.Labels[at])
+func (p *program) lossNode(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
+	if p.task.Regression() {
+		targets, err := p.input(g, "targets", &p.y, p.batch, p.task.Outputs)
+		if err != nil {
+			return nil, err
 		}
-		if p.steps != nil {
-			p.steps.Float32s()[i] = float32(lengthOf(s, at))
-		}
+		return qat.MeanSquaredError(p.head.Output(), targets)
 	}
+	labels, err := p.input(g, "labels", &p.y, p.batch)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := p.input(g, "weights", &p.weights, p.batch)
+	if err != nil {
+		return nil, err
+	}
+	return qat.WeightedCrossEntropy(p.head.Output(), labels, weights)
 }
 
-// lengthOf is the number of steps that are sequence i's own.
-func lengthOf(s *dataset.Set, i int) int {
-	if s.Lengths == nil {
-		return s.Steps
+// set copies a sequence to place i of the batch, and returns its values there.
+func (p *program) set(i int, e dataset.Example, weight float32) []float32 {
+	x := p.x.Float32s()
+	n := len(x) / p.batch
+	copy(x[i*n:(i+1)*n], e.Values)
+	if p.steps != nil {
+		p.steps.Float32s()[i] = float32(e.Length)
 	}
-	return s.Lengths[i]
+	if p.y != nil {
+		y := p.y.Float32s()
+		if p.task.Regression() {
+			for k, v := range e.Targets {
+				y[i*p.task.Outputs+k] = p.task.Targets.Apply(v, k)
+			}
+		} else {
+			y[i] = float32(e.Label)
+			p.weights.Float32s()[i] = weight
+		}
+	}
+	return x[i*n : (i+1)*n]
 }
 
 // run runs the graph once.
@@ -122,8 +144,8 @@ func (p *program) run() error {
 	return p.vm.RunAll()
 }
 
-// logit returns the logits of the last run, [n, classes].
-func (p *program) logit() []float32 { return p.logits.(*tensor.Dense).Float32s() }
+// outputs returns the head's of the last run, [batch, width].
+func (p *program) outputs() []float32 { return p.out.(*tensor.Dense).Float32s() }
 
 // lossValue returns the loss of the last run.
 func (p *program) lossValue() float64 { return float64(p.loss.Data().(float32)) }

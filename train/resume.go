@@ -2,13 +2,10 @@ package train
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/checkpoint"
@@ -24,7 +21,7 @@ type progress struct {
 	Step    int     `json:"step"`
 	DataSum string  `json:"data_sha256"`
 	History []Epoch `json:"history"`
-	Running running `json:"running"` // the epoch that is under way
+	Running tally   `json:"running"` // the epoch that is under way
 	// BestEpoch and BestMetrics belong to the tensors that begin with best.
 	BestEpoch   int     `json:"best_epoch,omitempty"`
 	BestMetrics Metrics `json:"best_metrics"`
@@ -42,9 +39,13 @@ const (
 // Checkpoint returns everything that the rest of the run depends on: a trainer
 // that Resume makes of it ends with the bytes of an uninterrupted run.
 func (t *Trainer) Checkpoint(source dataset.Source) (checkpoint.File, error) {
+	sum, err := t.fingerprint()
+	if err != nil {
+		return checkpoint.File{}, err
+	}
 	p := progress{
-		Saved: Saved{Config: t.cfg, Data: source, Classes: t.classes},
-		Step:  t.step, DataSum: t.fingerprint(), History: t.history, Running: t.running,
+		Saved: Saved{Config: t.cfg, Data: source, Task: t.task},
+		Step:  t.step, DataSum: sum, History: t.history, Running: t.running,
 		BestEpoch: t.best.epoch, BestMetrics: t.best.metrics,
 	}
 	text, err := json.Marshal(p)
@@ -87,7 +88,11 @@ func resume(f checkpoint.File, load func(dataset.Source) (dataset.Parts, error))
 	if err != nil {
 		return nil, p.Data, err
 	}
-	if sum := t.fingerprint(); sum != p.DataSum {
+	sum, err := t.fingerprint()
+	if err != nil {
+		return nil, p.Data, err
+	}
+	if sum != p.DataSum {
 		return nil, p.Data, fmt.Errorf("train: resume: the data has changed: sha256 %s, was %s", sum, p.DataSum)
 	}
 	if p.Step < 0 || p.Step > t.steps() || len(p.History) != p.Step/t.perEpoch() {
@@ -171,22 +176,22 @@ func (t *Trainer) restore(tensors []checkpoint.Tensor, p progress) error {
 	return t.setParams(latents)
 }
 
-// fingerprint is the SHA-256 of what a trainer reads of its data.
-func (t *Trainer) fingerprint() string {
+// fingerprint is the SHA-256 of what a trainer reads of its data, read once.
+func (t *Trainer) fingerprint() (string, error) {
+	if t.sum != "" {
+		return t.sum, nil
+	}
 	h := sha256.New()
-	for _, s := range []*dataset.Set{t.data, t.validation} {
-		if s == nil {
+	for _, d := range []dataset.Data{t.data, t.validation} {
+		if d == nil {
 			continue
 		}
-		fmt.Fprintf(h, "%d %d %q\n", s.Steps, s.Channels, s.Classes)
-		var b []byte
-		for _, v := range s.Values {
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		sum, err := d.Sum()
+		if err != nil {
+			return "", err
 		}
-		for _, l := range append(slices.Clone(s.Labels), s.Lengths...) {
-			b = binary.LittleEndian.AppendUint64(b, uint64(l))
-		}
-		h.Write(b)
+		fmt.Fprintln(h, sum)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	t.sum = hex.EncodeToString(h.Sum(nil))
+	return t.sum, nil
 }

@@ -73,7 +73,7 @@ func testResume(t *testing.T, load func(dataset.Source) (dataset.Parts, error)) 
 			require.Equal(t, stop, tr.Step())
 		}
 		finish(t, tr)
-		assert.Equal(t, latents(t, &whole.Classifier), latents(t, &tr.Classifier), "stopped at %v", stops)
+		assert.Equal(t, latents(t, whole.Model), latents(t, tr.Model), "stopped at %v", stops)
 		assert.Equal(t, whole.History(), tr.History(), "stopped at %v", stops)
 		assert.Equal(t, whole.opt.State(), tr.opt.State(), "stopped at %v", stops)
 		assert.Equal(t, whole.BestEpoch(), tr.BestEpoch(), "stopped at %v", stops)
@@ -81,7 +81,7 @@ func testResume(t *testing.T, load func(dataset.Source) (dataset.Parts, error)) 
 }
 
 func TestResumeFaults(t *testing.T) {
-	tr := newTrainer(t, toyConfig(), toySet(53, 1))
+	tr := trainerOf(t, toyConfig(), toySet(53, 1))
 	for _, err := range tr.Steps(context.Background()) {
 		require.NoError(t, err)
 		break

@@ -23,26 +23,29 @@ type Event struct {
 	EpochEnd      bool    // this was the epoch's last step
 	Batch         int     // sequences in the step
 	Loss          float64 // of the step's batch, in training mode
-	Accuracy      float64 // of the step's batch, a fraction
+	Metrics       Metrics // of the step's batch, in training mode
 	LearnRate     float64
-	// ExamplesPerSecond is the rate since the run began.
+	// ExamplesPerSecond is the rate since the loop began.
 	ExamplesPerSecond float64
 }
 
-// Trainer is a classifier and the means to train it on one set of data.
+// Trainer trains a model on data, step by step.
 type Trainer struct {
-	Classifier
+	*Model
 	cfg   Config
-	data  *dataset.Set
+	data  dataset.Data
+	facts dataset.Facts
 	opt   *solver.AdamW
 	learn map[shape]*program
 
-	validation *dataset.Set // nil for none
-	step       int
-	history    []Epoch
-	running    running
-	best       best
-	codes      Codes // at the end of the last epoch
+	validation   dataset.Data // nil for none
+	classWeights []float32    // nil: 1 each
+	step         int
+	history      []Epoch
+	running      tally // of the epoch that is under way
+	best         best
+	codes        Codes  // at the end of the last epoch
+	sum          string // of the data; found when it is first asked for
 }
 
 // best is the weights of the epoch that did best on the validation part.
@@ -52,13 +55,13 @@ type best struct {
 	latents []checkpoint.Tensor
 }
 
-// Epoch is the mean of an epoch's steps, in training mode.
+// Epoch is what came of an epoch.
 type Epoch struct {
 	Epoch     int     `json:"epoch"`
-	Step      int     `json:"step"` // its last
-	Loss      float64 `json:"loss"`
-	Accuracy  float64 `json:"accuracy"`
+	Step      int     `json:"step"`          // its last
 	LearnRate float64 `json:"learning_rate"` // of its last step
+	// Training is the mean of the epoch's steps, in training mode.
+	Training Metrics `json:"training"`
 	// Validation is the measures on the validation part, where there is one.
 	Validation *Metrics `json:"validation,omitempty"`
 	// FlipRates is the share of codes that changed since the epoch before, of each
@@ -66,69 +69,98 @@ type Epoch struct {
 	FlipRates []float64 `json:"flip_rates,omitempty"`
 }
 
-// running is the sums of an epoch that is under way.
-type running struct {
-	Loss     float64 `json:"loss"`
-	Accuracy float64 `json:"accuracy"`
-	Examples int     `json:"examples"`
-}
-
-// New builds a model with a head for the data's classes. A validation part, which
-// may be nil, is evaluated after each epoch; the trained model is then that of the
-// epoch that did best on it, and Config.Patience may end the training early.
+// New builds a model by cfg.Model for the data, and a Trainer of it. A validation
+// part, which may be nil, is evaluated after each epoch; the trained model is then
+// that of the epoch that did best on it, and Config.Patience may end the training
+// early.
 //
 // Errors: every fault of the configuration or of the data.
-func New(cfg Config, data, validation *dataset.Set) (*Trainer, error) {
-	if data == nil {
-		return nil, errors.New("train: no data")
-	}
-	if err := errors.Join(cfg.Validate(), data.Validate()); err != nil {
+func New(cfg Config, data, validation dataset.Data) (*Trainer, error) {
+	if err := judge(cfg, data, validation); err != nil {
 		return nil, err
 	}
-	if cfg.Patience > 0 && validation == nil {
-		return nil, fmt.Errorf("train: patience %d needs a validation part", cfg.Patience)
+	m, err := NewModel(cfg.Model, data, cfg.Seed)
+	if err != nil {
+		return nil, err
 	}
-	for _, d := range []struct {
-		what string
-		have *int
-		want int
-	}{{"embed size", &cfg.Model.EmbedDim, data.Channels}, {"window", &cfg.Model.WindowSize, data.Steps}} {
-		if *d.have != 0 && *d.have != d.want {
-			return nil, fmt.Errorf("train: %s %d, but the data has %d", d.what, *d.have, d.want)
+	return newTrainer(m, cfg, data, validation)
+}
+
+// judge reports every fault at once, except what only a model can tell.
+func judge(cfg Config, data, validation dataset.Data) error {
+	if data == nil {
+		return errors.New("train: no data")
+	}
+	errs := []error{cfg.Validate()}
+	for _, d := range []dataset.Data{data, validation} {
+		if s, ok := d.(*dataset.Set); ok {
+			errs = append(errs, s.Validate())
 		}
-		*d.have = d.want
 	}
-	cfg.Model = cfg.model()
-	cfg.BatchSize = min(cfg.BatchSize, data.Len())
-	t := &Trainer{
-		Classifier: Classifier{model: cfg.Model, classes: data.Classes, seed: cfg.Seed, evaluate: map[shape]*program{}},
-		cfg:        cfg, data: data, validation: validation, learn: map[shape]*program{},
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
-	if validation != nil {
-		if err := t.fits(validation); err != nil {
+	if cfg.Patience > 0 && validation == nil {
+		return fmt.Errorf("train: patience %d needs a validation part", cfg.Patience)
+	}
+	return nil
+}
+
+// newTrainer is New with a model that is there already.
+func newTrainer(m *Model, cfg Config, data, validation dataset.Data) (*Trainer, error) {
+	f := data.Facts()
+	cfg.Model = m.spec
+	cfg.BatchSize = min(cfg.BatchSize, f.N)
+	t := &Trainer{Model: m, cfg: cfg, data: data, facts: f, validation: validation, learn: map[shape]*program{}}
+	for _, d := range []dataset.Data{data, validation} {
+		if d == nil {
+			continue
+		}
+		if err := m.fits(d); err != nil {
 			return nil, err
 		}
 	}
 	var err error
-	if t.main, err = newProgram(cfg.Model, len(data.Classes), t.shape(cfg.BatchSize), cfg.Seed, true, nil); err != nil {
-		return nil, err
+	if cfg.ClassWeights == BalancedClasses {
+		if t.classWeights, err = balance(data); err != nil {
+			return nil, err
+		}
 	}
-	t.learn[t.shape(cfg.BatchSize)] = t.main
 	if t.codes, err = t.Codes(); err != nil {
 		return nil, err
 	}
-	// The cosine is 0 one step after the last, so that the last one still learns.
 	t.opt, err = solver.NewAdamW(
-		solver.WithSchedule(solver.Cosine(cfg.LearnRate, int(cfg.Warmup*float64(t.steps())), t.steps()+1)),
+		solver.WithSchedule(cfg.schedule(t.steps())),
 		solver.WithWeightDecay(cfg.WeightDecay), solver.WithClipNorm(cfg.ClipNorm))
 	return t, err
 }
 
-// shape is that of a training batch of n sequences.
-func (t *Trainer) shape(n int) shape { return shape{n, t.data.Lengths != nil} }
+// balance weighs classes by N / (C * their number), so that each counts the same;
+// one that does not occur weighs nothing.
+// Source: scikit-learn's class_weight="balanced".
+func balance(data dataset.Data) ([]float32, error) {
+	f := data.Facts()
+	if f.Outputs > 0 {
+		return nil, errors.New("train: balanced class weights need classes, and the data has targets")
+	}
+	counts := make([]int, len(f.Classes))
+	for e, err := range data.Epoch(0, 0) {
+		if err != nil {
+			return nil, err
+		}
+		counts[e.Label]++
+	}
+	weights := make([]float32, len(counts))
+	for i, n := range counts {
+		if n > 0 {
+			weights[i] = float32(float64(f.N) / float64(len(counts)*n))
+		}
+	}
+	return weights, nil
+}
 
 // perEpoch is the number of steps of an epoch.
-func (t *Trainer) perEpoch() int { return (t.data.Len() + t.cfg.BatchSize - 1) / t.cfg.BatchSize }
+func (t *Trainer) perEpoch() int { return (t.facts.N + t.cfg.BatchSize - 1) / t.cfg.BatchSize }
 
 // steps is the number of steps of the whole run.
 func (t *Trainer) steps() int { return t.cfg.Epochs * t.perEpoch() }
@@ -144,46 +176,125 @@ func (t *Trainer) Step() int { return t.step }
 // last to be yielded; another loop goes on with the next step.
 func (t *Trainer) Steps(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		start, seen := time.Now(), 0
-		var order []int
-		for orderOf := 0; !t.finished(); {
-			epoch, at := 1+t.step/t.perEpoch(), t.step%t.perEpoch()*t.cfg.BatchSize
-			if epoch != orderOf {
-				order, orderOf = dataset.Shuffle(t.data.Len(), t.cfg.Seed, epoch), epoch
-			}
-			if err := ctx.Err(); err != nil {
-				yield(Event{}, err)
-				return
-			}
-			batch := order[at:min(at+t.cfg.BatchSize, len(order))]
-			e, err := t.stepOn(batch)
-			seen += len(batch)
-			e.Epoch, e.Epochs, e.EpochEnd, e.Batch = epoch, t.cfg.Epochs, at+len(batch) == len(order), len(batch)
-			if err == nil {
-				err = t.record(e)
-			}
-			e.ExamplesPerSecond = float64(seen) / time.Since(start).Seconds()
-			if !yield(e, err) || err != nil {
+		r := rate{start: time.Now()}
+		for !t.finished() {
+			if !t.epoch(ctx, &r, yield) {
 				return
 			}
 		}
 	}
 }
 
+// rate counts what a loop got through.
+type rate struct {
+	start time.Time
+	seen  int
+}
+
+// epoch makes the steps that are left of an epoch; false if the loop is over.
+func (t *Trainer) epoch(ctx context.Context, r *rate, yield func(Event, error) bool) bool {
+	number, skip := 1+t.step/t.perEpoch(), t.step%t.perEpoch()*t.cfg.BatchSize
+	left := t.facts.N - skip
+	var b *batch
+	for e, err := range t.data.Epoch(t.cfg.Seed, number) {
+		if skip > 0 && err == nil {
+			skip--
+			continue
+		}
+		if b == nil && err == nil {
+			if err = ctx.Err(); err == nil {
+				b, err = t.newBatch(min(t.cfg.BatchSize, left))
+			}
+		}
+		if err != nil {
+			yield(Event{}, err)
+			return false
+		}
+		if b.add(e); b.full() {
+			left -= len(b.examples)
+			event, err := t.update(b)
+			r.seen += len(b.examples)
+			event.Epoch, event.Epochs, event.EpochEnd = number, t.cfg.Epochs, left == 0
+			event.ExamplesPerSecond = float64(r.seen) / time.Since(r.start).Seconds()
+			if err == nil && event.EpochEnd {
+				err = t.endEpoch(event)
+			}
+			if b = nil; !yield(event, err) || err != nil {
+				return false
+			}
+		}
+	}
+	if left != 0 {
+		yield(Event{}, fmt.Errorf("train: epoch %d of %s ended with %d of its %d sequences", number, t.facts.Name, t.facts.N-left, t.facts.N))
+		return false
+	}
+	return true
+}
+
+// batch is sequences on their way into a program.
+type batch struct {
+	t        *Trainer
+	p        *program
+	rng      *rand.Rand
+	examples []dataset.Example // without values
+}
+
+func (t *Trainer) newBatch(n int) (*batch, error) {
+	p, err := t.program(t.learn, shape{n, t.facts.Uneven}, true)
+	return &batch{t: t, p: p, rng: rand.New(rand.NewPCG(t.cfg.Seed, uint64(t.step)))}, err
+}
+
+func (b *batch) full() bool { return len(b.examples) == b.p.batch }
+
+// add copies a sequence in, and changes the copy by the augmentation.
+func (b *batch) add(e dataset.Example) {
+	weight := float32(1)
+	if b.t.classWeights != nil {
+		weight = b.t.classWeights[e.Label]
+	}
+	x := b.p.set(len(b.examples), e, weight)
+	channels := b.t.facts.Channels
+	// Padding stays as it is.
+	b.t.cfg.Augment.apply(x[len(x)-e.Length*channels:], e.Length, channels, b.rng)
+	e.Values = nil
+	e.Targets = slices.Clone(e.Targets)
+	b.examples = append(b.examples, e)
+}
+
+// update makes a step on a batch.
+func (t *Trainer) update(b *batch) (Event, error) {
+	p := b.p
+	p.model.SetStep(uint64(t.step)) // programs of other batch sizes have steps of their own
+	err := p.run()
+	if err == nil {
+		err = t.opt.Step(p.grads)
+	}
+	if err != nil {
+		return Event{}, fmt.Errorf("train: step %d: %w", t.step+1, diverged(err))
+	}
+	t.step++
+	var own tally
+	width := t.task.width()
+	for i, e := range b.examples {
+		row := p.outputs()[i*width : (i+1)*width]
+		own.add(t.task, row, e)
+		t.running.add(t.task, row, e)
+	}
+	own.Loss = p.lossValue() * float64(own.N)
+	t.running.Loss += own.Loss
+	return Event{
+		Step: t.step, Steps: t.steps(), Batch: own.N,
+		Loss: p.lossValue(), Metrics: own.metrics(t.task), LearnRate: t.opt.LearnRate(),
+	}, nil
+}
+
 // History returns the epochs that have ended, a resumed run's earlier ones included.
 func (t *Trainer) History() []Epoch { return slices.Clone(t.history) }
 
-// record adds a step to its epoch, and ends the epoch.
-func (t *Trainer) record(e Event) error {
-	t.running.Loss += e.Loss * float64(e.Batch)
-	t.running.Accuracy += e.Accuracy * float64(e.Batch)
-	t.running.Examples += e.Batch
-	if !e.EpochEnd {
-		return nil
-	}
-	n := float64(t.running.Examples)
-	epoch := Epoch{Epoch: e.Epoch, Step: e.Step, Loss: t.running.Loss / n, Accuracy: t.running.Accuracy / n, LearnRate: e.LearnRate}
-	t.running = running{}
+// endEpoch records an epoch, validates, and at the end takes the best weights.
+func (t *Trainer) endEpoch(e Event) error {
+	epoch := Epoch{Epoch: e.Epoch, Step: e.Step, LearnRate: e.LearnRate, Training: t.running.metrics(t.task)}
+	t.running = tally{}
 	codes, err := t.Codes()
 	if err != nil {
 		return err
@@ -234,34 +345,4 @@ func diverged(err error) error {
 		text = text[at+len("qat: "):]
 	}
 	return fmt.Errorf("the training diverged (%s): try a lower learning rate", text)
-}
-
-// stepOn makes one step on the sequences at indices.
-func (t *Trainer) stepOn(indices []int) (Event, error) {
-	p, err := t.program(t.learn, t.shape(len(indices)), true)
-	if err != nil {
-		return Event{}, err
-	}
-	p.load(t.data, indices)
-	rng := rand.New(rand.NewPCG(t.cfg.Seed, uint64(t.step)))
-	x, n := p.x.Float32s(), t.data.Steps*t.data.Channels
-	for i, at := range indices {
-		steps := lengthOf(t.data, at) // padding stays as it is
-		t.cfg.Augment.apply(x[(i+1)*n-steps*t.data.Channels:(i+1)*n], steps, t.data.Channels, rng)
-	}
-	p.model.SetStep(uint64(t.step)) // programs of other batch sizes have steps of their own
-	err = p.run()
-	if err == nil {
-		err = t.opt.Step(p.grads)
-	}
-	if err != nil {
-		return Event{}, fmt.Errorf("train: step %d: %w", t.step+1, diverged(err))
-	}
-	t.step++
-	labels := make([]int, len(indices))
-	for i, at := range indices {
-		labels[i] = t.data.Labels[at]
-	}
-	m := Measure(p.logit(), labels, len(t.data.Classes))
-	return Event{Step: t.step, Steps: t.steps(), Loss: p.lossValue(), Accuracy: m.Accuracy, LearnRate: t.opt.LearnRate()}, nil
 }

@@ -127,7 +127,7 @@ var rowBits = map[string]func() string{
 	"softmax": func() string {
 		logits := noise(12, 101*11, 9)
 		probs := make([]float32, len(logits))
-		CrossEntropy(probs, logits, someLabels(13, 101, 11), 11)
+		CrossEntropy(probs, logits, someLabels(13, 101, 11), nil, 11)
 		return hashBits(probs)
 	},
 }

@@ -2,12 +2,17 @@ package kernel
 
 import "math"
 
-// CrossEntropy returns the mean over rows of -log softmax(logits)[label] and
-// writes the softmax to probs. Shapes: logits, probs [rows, classes];
-// labels [rows], each in 0..classes-1.
-func CrossEntropy(probs, logits []float32, labels []int, classes int) float32 {
+// CrossEntropy returns the weighted mean over rows of -log softmax(logits)[label]
+// and writes the softmax to probs. Weights of nil are 1 each.
+//
+//	sum(weight * loss) / sum(weight), or 0 where all weights are 0
+//
+// Shapes: logits, probs [rows, classes]; labels [rows], each in 0..classes-1;
+// weights [rows], none negative.
+func CrossEntropy(probs, logits []float32, labels []int, weights []float32, classes int) float32 {
 	need("logits", len(logits), len(labels)*classes)
 	need("probabilities", len(probs), len(labels)*classes)
+	n := totalWeight(weights, len(labels))
 	var total float64
 	for i, label := range labels {
 		x, p := logits[i*classes:(i+1)*classes], probs[i*classes:(i+1)*classes]
@@ -22,22 +27,52 @@ func CrossEntropy(probs, logits []float32, labels []int, classes int) float32 {
 		for j := range p {
 			p[j] /= sum
 		}
-		total += math.Log(float64(sum)) - float64(x[label]-m)
+		loss := math.Log(float64(sum)) - float64(x[label]-m)
+		if weights != nil {
+			loss = float64(loss * float64(weights[i]))
+		}
+		total += loss
 	}
-	return float32(total / float64(len(labels)))
+	if n == 0 {
+		return 0
+	}
+	return float32(total / n)
+}
+
+// totalWeight is the sum of weights, or rows without any.
+func totalWeight(weights []float32, rows int) float64 {
+	if weights == nil {
+		return float64(rows)
+	}
+	need("weights", len(weights), rows)
+	total := 0.0
+	for _, w := range weights {
+		total += float64(w)
+	}
+	return total
 }
 
 // CrossEntropyBackward writes the gradient of the logits for an upstream
-// gradient of scale: (probs - onehot) * scale / rows.
-func CrossEntropyBackward(dlogits, probs []float32, labels []int, classes int, scale float32) {
+// gradient of scale: (probs - onehot) * scale * weight / sum(weight).
+func CrossEntropyBackward(dlogits, probs []float32, labels []int, weights []float32, classes int, scale float32) {
 	need("logits' gradient", len(dlogits), len(labels)*classes)
 	need("probabilities", len(probs), len(labels)*classes)
-	s := scale / float32(len(labels))
-	for i, p := range probs[:len(labels)*classes] {
-		dlogits[i] = p * s
+	n := totalWeight(weights, len(labels))
+	if n == 0 {
+		clear(dlogits[:len(labels)*classes])
+		return
 	}
+	each := scale / float32(n)
 	for i, label := range labels {
-		dlogits[i*classes+label] -= s
+		s := each
+		if weights != nil {
+			s *= weights[i]
+		}
+		row := dlogits[i*classes : (i+1)*classes]
+		for j, p := range probs[i*classes : (i+1)*classes] {
+			row[j] = p * s
+		}
+		row[label] -= s
 	}
 }
 

@@ -45,7 +45,7 @@ func TestCrossEntropy(t *testing.T) {
 			rows, classes := shape[0], shape[1]
 			logits, labels := noise(1, rows*classes, size), someLabels(2, rows, classes)
 			probs := guarded(t, rows*classes)
-			loss := CrossEntropy(probs, logits, labels, classes)
+			loss := CrossEntropy(probs, logits, labels, nil, classes)
 			within(t, []float64{crossEntropyOracle(wide(logits), labels, classes)}, []float32{loss}, lossTolerance, "%dx%d up to %v", rows, classes, size)
 			for i := range rows {
 				var sum float64
@@ -56,13 +56,48 @@ func TestCrossEntropy(t *testing.T) {
 			}
 			got := guarded(t, rows*classes)
 			const upstream = 3
-			CrossEntropyBackward(got, probs, labels, classes, upstream)
+			CrossEntropyBackward(got, probs, labels, nil, classes, upstream)
 			want := differences(wide(logits), 1e-5, func(x []float64) float64 {
 				return upstream * crossEntropyOracle(x, labels, classes)
 			})
 			within(t, want, got, upstream*lossGradTolerance, "gradient of %dx%d up to %v", rows, classes, size)
 		}
 	}
+}
+
+// TestWeightedCrossEntropy: a whole weight is as many copies of the row.
+func TestWeightedCrossEntropy(t *testing.T) {
+	const rows, classes, upstream = 13, 11, 3
+	logits, labels := noise(1, rows*classes, 2), someLabels(2, rows, classes)
+	weights := make([]float32, rows)
+	var copied []float32
+	var copies, from []int
+	for i := range weights {
+		weights[i] = float32(i % 4)
+		for range i % 4 {
+			copied = append(copied, logits[i*classes:(i+1)*classes]...)
+			copies, from = append(copies, labels[i]), append(from, i)
+		}
+	}
+	probs, wide := guarded(t, rows*classes), make([]float32, len(copied))
+	got, want := CrossEntropy(probs, logits, labels, weights, classes), CrossEntropy(wide, copied, copies, nil, classes)
+	assert.InDelta(t, want, got, lossTolerance)
+
+	grad, each := guarded(t, rows*classes), make([]float32, len(copied))
+	CrossEntropyBackward(grad, probs, labels, weights, classes, upstream)
+	CrossEntropyBackward(each, wide, copies, nil, classes, upstream)
+	sum := make([]float64, rows*classes)
+	for k, i := range from {
+		for c := range classes {
+			sum[i*classes+c] += float64(each[k*classes+c])
+		}
+	}
+	within(t, sum, grad, upstream*lossGradTolerance, "gradient")
+
+	assert.Zero(t, CrossEntropy(probs, logits, labels, make([]float32, rows), classes), "nothing weighs anything")
+	CrossEntropyBackward(grad, probs, labels, make([]float32, rows), classes, upstream)
+	assert.Equal(t, make([]float32, rows*classes), []float32(grad))
+	panicsWith(t, "weights", rows-1, rows, func() { CrossEntropy(probs, logits, labels, weights[1:], classes) })
 }
 
 // TestCrossEntropyLarge: the row maximum is subtracted first, so that nothing
@@ -84,7 +119,7 @@ func TestCrossEntropyLarge(t *testing.T) {
 	}
 	for name, tt := range tests {
 		probs := guarded(t, len(tt.logits))
-		got := CrossEntropy(probs, tt.logits, []int{tt.label}, len(tt.logits))
+		got := CrossEntropy(probs, tt.logits, []int{tt.label}, nil, len(tt.logits))
 		within(t, []float64{float64(tt.want)}, []float32{got}, lossTolerance, "%s", name)
 		for _, p := range probs {
 			assert.False(t, math.IsNaN(float64(p)), "%s: probabilities %v", name, probs)
@@ -95,10 +130,10 @@ func TestCrossEntropyLarge(t *testing.T) {
 func TestCrossEntropyShort(t *testing.T) {
 	long, short := make([]float32, 26), make([]float32, 25)
 	labels := []int{0, 1}
-	panicsWith(t, "logits", 25, 26, func() { CrossEntropy(long, short, labels, 13) })
-	panicsWith(t, "probs", 25, 26, func() { CrossEntropy(short, long, labels, 13) })
-	panicsWith(t, "dlogits", 25, 26, func() { CrossEntropyBackward(short, long, labels, 13, 1) })
-	panicsWith(t, "probs", 25, 26, func() { CrossEntropyBackward(long, short, labels, 13, 1) })
+	panicsWith(t, "logits", 25, 26, func() { CrossEntropy(long, short, labels, nil, 13) })
+	panicsWith(t, "probs", 25, 26, func() { CrossEntropy(short, long, labels, nil, 13) })
+	panicsWith(t, "dlogits", 25, 26, func() { CrossEntropyBackward(short, long, labels, nil, 13, 1) })
+	panicsWith(t, "probs", 25, 26, func() { CrossEntropyBackward(long, short, labels, nil, 13, 1) })
 }
 
 func TestMeanSquaredError(t *testing.T) {
