@@ -2,116 +2,284 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"math"
+	"path/filepath"
+	"slices"
 
+	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/train"
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
+
+// compareOptions is the flags of qat compare.
+type compareOptions struct {
+	*recipe
+	modes     modes
+	seeds     int
+	baselines bool
+	asJSON    bool
+	dir       string
+}
 
 // compareCommand is qat compare.
 func compareCommand() *cobra.Command {
-	r := newRecipe()
-	list := modes(quant.Modes())
-	seeds := 5
-	var asJSON, baselines bool
+	o := compareOptions{recipe: newRecipe(false), modes: quant.Modes(), seeds: 5}
 	cmd := &cobra.Command{
 		Use:   "compare",
-		Short: "Train every mode alike and compare their test accuracies",
-		Long: `Train each mode with one recipe and several seeds, and print the mean and standard
-deviation of the test accuracy beside two plain baselines on the same split.
-Nothing is saved.`,
+		Short: "Train every mode alike and compare their results on the test part",
+		Long: `Train each mode with one recipe and several seeds, and print of each its result on
+the test part (mean and standard deviation), its difference to float (the mean over
+pairs of equal seed, with a 95% interval by Student's t), its packed bytes, and what
+quantizing the trained float model gives; beside them plain baselines. With -o, draw
+it and save the numbers.`,
 		Example: `  qat compare
-  qat compare --modes ternary --seeds 3 --split validation --jitter 0.1`,
+  qat compare --modes float,ternary --seeds 3 -o compared
+  qat compare --data a_TRAIN.ts --test a_TEST.ts
+  qat compare --modes ternary --seeds 3 --split validation --jitter 0.2`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := r.judge(cmd); err != nil {
+			if err := o.judge(cmd); err != nil {
 				return err
 			}
-			if seeds < 1 {
-				return fmt.Errorf("--seeds %d is below 1", seeds)
+			if o.seeds < 1 {
+				return fmt.Errorf("--seeds %d is below 1", o.seeds)
 			}
-			return work(runCompare(cmd.Context(), r, list, seeds, baselines, asJSON, cmd.OutOrStdout()))
+			return work(runCompare(cmd.Context(), o, newConsole(cmd)))
 		},
 	}
-	r.register(cmd.Flags())
-	cmd.Flags().Var(&list, "modes", "modes to train, with commas")
-	cmd.Flags().IntVar(&seeds, "seeds", seeds, "seeds 0 to N-1 of each mode")
-	cmd.Flags().BoolVar(&baselines, "baselines", true, "compute 1-nearest-neighbour and logistic regression too")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	o.register(cmd.Flags())
+	f := cmd.Flags()
+	f.Var(&o.modes, "modes", "modes to train, with commas")
+	f.IntVar(&o.seeds, "seeds", o.seeds, "seeds 0 to N-1 of each mode")
+	f.BoolVar(&o.baselines, "baselines", true, "compute plain baselines too")
+	f.StringVarP(&o.dir, "output", "o", "", "directory for "+compareJSONFile+" and "+comparePNGFile)
+	f.BoolVar(&o.asJSON, "json", false, "print one JSON object a line")
 	return cmd
 }
 
-// comparison is a line of the table.
+// comparison is a line of the table. Its numbers are accuracies, as fractions, or
+// root mean squared errors.
 type comparison struct {
 	Event       string    `json:"event"`
 	Name        string    `json:"name"`
+	Metric      string    `json:"metric"`
 	Mean        float64   `json:"mean"`
 	Deviation   float64   `json:"standard_deviation"`
-	Accuracies  []float64 `json:"accuracies"`
+	Values      []float64 `json:"values"` // by seed
 	PackedBytes int       `json:"packed_bytes,omitempty"`
+	// Difference is to float, over pairs of equal seed; nil without float.
+	Difference *interval `json:"difference_to_float,omitempty"`
+	// AfterTraining is the float models of the same seeds, quantized at the end.
+	AfterTraining *summary `json:"quantized_after_training,omitempty"`
 }
 
-func (c comparison) print(w io.Writer, asJSON bool) {
-	switch {
-	case asJSON:
-		writeJSON(w, c)
-	case c.PackedBytes == 0:
-		fmt.Fprintf(w, "%-20s  %.1f\n", c.Name, 100*c.Mean)
-	default:
-		fmt.Fprintf(w, "%-20s  %.1f ± %.1f  %8d\n", c.Name, 100*c.Mean, 100*c.Deviation, c.PackedBytes)
+// summary is a mean over seeds.
+type summary struct {
+	Mean      float64   `json:"mean"`
+	Deviation float64   `json:"standard_deviation"`
+	Values    []float64 `json:"values"`
+}
+
+func summarize(values []float64) summary {
+	s := summary{Mean: stat.Mean(values, nil), Values: values}
+	if len(values) > 1 {
+		s.Deviation = stat.StdDev(values, nil)
 	}
+	return s
 }
 
-func runCompare(ctx context.Context, r *recipe, list modes, seeds int, baselines, asJSON bool, w io.Writer) error {
-	parts, err := r.source.Load()
+// interval is a mean with the half width of its 95% interval; nil for one value.
+type interval struct {
+	Mean float64  `json:"mean"`
+	Half *float64 `json:"half_width_95,omitempty"`
+}
+
+// paired is the mean of a-b with its interval by Student's t.
+func paired(a, b []float64) interval {
+	d := make([]float64, len(a))
+	for i := range d {
+		d[i] = a[i] - b[i]
+	}
+	v := interval{Mean: stat.Mean(d, nil)}
+	if n := float64(len(d)); n > 1 {
+		half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975) * stat.StdDev(d, nil) / math.Sqrt(n)
+		v.Half = &half
+	}
+	return v
+}
+
+// comparing is a comparison under way.
+type comparing struct {
+	compareOptions
+	parts dataset.Parts
+	float []*train.Model // by seed, once they are trained
+	lines []comparison
+}
+
+func runCompare(ctx context.Context, o compareOptions, c *console) error {
+	parts, err := o.source.Load()
 	if err != nil {
 		return err
 	}
-	if !asJSON {
-		fmt.Fprintf(w, "%s, %s split, %d to train on, %d to test on; %d seeds\n%-20s  %s  %s\n",
-			r.source.Title(), r.source.Split, parts.Train.Len(), parts.Test.Len(), seeds, "", "accuracy, %", "packed bytes")
+	if err := o.settle(parts.Train); err != nil {
+		return err
+	}
+	if o.dir != "" {
+		if err := writable(o.dir); err != nil {
+			return err
+		}
+	}
+	r := &comparing{compareOptions: o, parts: parts}
+	if !o.asJSON {
+		if !c.quiet {
+			describeData(c, o.source, parts)
+			describeRecipe(c, o.config)
+			fmt.Fprintln(c)
+		}
+		r.printHead(c)
+	}
+	// Float comes first: the others are held against it.
+	list := slices.Clone(o.modes)
+	if i := slices.Index(list, quant.Float); i > 0 {
+		list = slices.Insert(slices.Delete(list, i, i+1), 0, quant.Float)
 	}
 	for _, mode := range list {
-		c := comparison{Event: "mode", Name: mode.String()}
-		cfg := r.config
-		cfg.Model.Quantize = mode
-		for seed := range seeds {
-			cfg.Seed = uint64(seed)
-			t, err := train.New(cfg, parts.Train, parts.Validation)
-			if err != nil {
-				return err
-			}
-			if err := follow(ctx, t, jsonReporter{io.Discard}, func(train.Event) error { return nil }); err != nil {
-				return err
-			}
-			m, err := t.Evaluate(parts.Test)
-			if err != nil {
-				return err
-			}
-			c.Accuracies = append(c.Accuracies, m.Accuracy)
-			c.PackedBytes = t.Size().PackedBytes
+		line, err := r.mode(ctx, mode)
+		if err != nil {
+			return err
 		}
-		c.Mean = stat.Mean(c.Accuracies, nil)
-		if seeds > 1 {
-			c.Deviation = stat.StdDev(c.Accuracies, nil)
-		}
-		c.print(w, asJSON)
+		r.add(c, line)
 	}
-	if !baselines {
+	if o.baselines {
+		for _, b := range baselines(parts.Train, parts.Test) {
+			if b.Skipped != "" {
+				c.log.Warn("a baseline is missing", "name", b.Name, "reason", b.Skipped)
+				continue
+			}
+			r.add(c, comparison{Event: "baseline", Name: b.Name, Metric: r.metric(), Mean: b.Value, Values: []float64{b.Value}})
+		}
+	}
+	if o.dir == "" {
 		return nil
 	}
-	nearest, err := train.NearestNeighbour(parts.Train, parts.Test)
-	if err != nil {
-		return err
+	err = errors.Join(writeComparison(filepath.Join(o.dir, compareJSONFile), commandLine(ctx), o, r.lines),
+		drawComparison(filepath.Join(o.dir, comparePNGFile), r.lines))
+	if err == nil && !o.asJSON {
+		fmt.Fprintf(c, "\nsaved in %s: %s, %s\n", o.dir, compareJSONFile, comparePNGFile)
 	}
-	comparison{Event: "baseline", Name: "1-nearest-neighbour", Mean: nearest, Accuracies: []float64{nearest}}.print(w, asJSON)
-	logistic, err := train.LogisticRegression(parts.Train, parts.Test)
-	if err != nil {
-		return err
-	}
-	comparison{Event: "baseline", Name: "logistic regression", Mean: logistic, Accuracies: []float64{logistic}}.print(w, asJSON)
-	return nil
+	return err
 }
+
+// mode trains one mode with every seed.
+func (r *comparing) mode(ctx context.Context, mode quant.Mode) (comparison, error) {
+	line := comparison{Event: "mode", Name: mode.String(), Metric: r.metric()}
+	cfg := r.config
+	cfg.Model.Quantize = mode
+	var after []float64
+	for seed := range r.seeds {
+		cfg.Seed = uint64(seed)
+		t, err := train.New(cfg, r.parts.Train, r.parts.Validation)
+		if err != nil {
+			return line, err
+		}
+		for _, err := range t.Steps(ctx) {
+			if err != nil {
+				return line, err
+			}
+		}
+		value, err := r.score(t.Model)
+		if err != nil {
+			return line, err
+		}
+		line.Values = append(line.Values, value)
+		line.PackedBytes = t.Size().PackedBytes
+		if mode == quant.Float {
+			r.float = append(r.float, t.Model)
+		} else if len(r.float) > seed {
+			value, err := r.quantizeAfter(cfg, seed)
+			if err != nil {
+				return line, err
+			}
+			after = append(after, value)
+		}
+	}
+	s := summarize(line.Values)
+	line.Mean, line.Deviation = s.Mean, s.Deviation
+	if len(after) > 0 {
+		s, d := summarize(after), paired(line.Values, r.lines[0].Values)
+		line.AfterTraining, line.Difference = &s, &d
+	}
+	return line, nil
+}
+
+// quantizeAfter is the score of a float model's latents in another mode.
+func (r *comparing) quantizeAfter(cfg train.Config, seed int) (float64, error) {
+	m, err := train.NewModel(cfg.Model, r.parts.Train, cfg.Seed)
+	if err != nil {
+		return 0, err
+	}
+	if err := m.CopyFrom(r.float[seed]); err != nil {
+		return 0, err
+	}
+	return r.score(m)
+}
+
+func (r *comparing) score(m *train.Model) (float64, error) {
+	metrics, err := m.Evaluate(r.parts.Test)
+	_, value := metrics.Score()
+	return value, err
+}
+
+// metric is the name of what is compared.
+func (r *comparing) metric() string {
+	if r.parts.Train.Facts().Outputs > 0 {
+		return "RMSE"
+	}
+	return "accuracy"
+}
+
+// printHead prints the table's first line.
+func (r *comparing) printHead(c *console) {
+	unit := r.metric() + ", %"
+	if r.parts.Train.Facts().Outputs > 0 {
+		unit = r.metric()
+	}
+	fmt.Fprintf(c, "%-20s  %-14s  %-18s  %-14s  %s\n", plural(r.seeds, "seed"), unit, "minus float (95%)", "quantized after", "packed bytes")
+}
+
+// add keeps a line and prints it.
+func (r *comparing) add(c *console, line comparison) {
+	r.lines = append(r.lines, line)
+	if r.asJSON {
+		writeJSON(c, line)
+		return
+	}
+	number := func(v float64) string { return fmt.Sprintf("%.4g", v) }
+	if line.Metric == "accuracy" {
+		number = func(v float64) string { return fmt.Sprintf("%.1f", 100*v) }
+	}
+	if line.Event == "baseline" {
+		fmt.Fprintf(c, "%-20s  %s\n", line.Name, number(line.Mean))
+		return
+	}
+	spread := func(mean, half float64) string { return number(mean) + " ± " + number(half) }
+	difference, after := "", ""
+	if d := line.Difference; d != nil {
+		if difference = number(d.Mean); d.Half != nil {
+			difference = spread(d.Mean, *d.Half)
+		}
+		after = spread(line.AfterTraining.Mean, line.AfterTraining.Deviation)
+	}
+	fmt.Fprintf(c, "%-20s  %-14s  %-18s  %-14s  %8d\n", line.Name, spread(line.Mean, line.Deviation), difference, after, line.PackedBytes)
+}
+
+// The files of a comparison.
+const (
+	compareJSONFile = "compare.json"
+	comparePNGFile  = "compare.png"
+)

@@ -14,30 +14,57 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// drawCurve writes a PNG with loss and accuracy by epoch, and the test part's
-// result at the end.
-func drawCurve(path string, curve []train.Epoch, test train.Metrics) error {
-	loss, accuracy := make(plotter.XYs, len(curve)), make(plotter.XYs, len(curve))
-	for i, m := range curve {
-		loss[i] = plotter.XY{X: float64(m.Epoch), Y: m.Loss}
-		accuracy[i] = plotter.XY{X: float64(m.Epoch), Y: m.Accuracy}
-	}
-	end := float64(len(curve))
-	left, err := panel("Loss", "cross entropy (nats)", loss, plotter.XY{X: end, Y: test.Loss}, fmt.Sprintf("test, at the end: %.3f", test.Loss))
-	if err != nil {
-		return err
-	}
-	right, err := panel("Accuracy", "fraction", accuracy, plotter.XY{X: end, Y: test.Accuracy}, fmt.Sprintf("test, at the end: %.3f", test.Accuracy))
-	if err != nil {
-		return err
-	}
-	left.Y.Min, right.Y.Min, right.Y.Max = 0, 0, 1
-	left.Legend.Top = true
+// The colors of pictures.
+var (
+	blue   = color.RGBA{R: 31, G: 119, B: 180, A: 255}
+	orange = color.RGBA{R: 255, G: 127, B: 14, A: 255}
+	red    = color.RGBA{R: 214, G: 39, B: 40, A: 255}
+)
 
-	canvas := vgimg.NewWith(vgimg.UseWH(24*vg.Centimeter, 10*vg.Centimeter), vgimg.UseDPI(120), vgimg.UseBackgroundColor(color.White))
-	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 8 * vg.Millimeter, PadTop: 4 * vg.Millimeter, PadBottom: 4 * vg.Millimeter, PadLeft: 4 * vg.Millimeter, PadRight: 6 * vg.Millimeter}
-	for i, c := range plot.Align([][]*plot.Plot{{left, right}}, tiles, draw.New(canvas))[0] {
-		[]*plot.Plot{left, right}[i].Draw(c)
+// drawCurve writes a PNG with the loss and the score by epoch, of training and,
+// where there is one, validation, and the test part's result where the weights are
+// from: at the end, or at the best epoch.
+func drawCurve(path string, curve []train.Epoch, best int, test train.Metrics) error {
+	at := float64(best)
+	if best == 0 {
+		at = float64(len(curve))
+	}
+	left, err := panel("Loss", lossUnit(test), curve, at, test, func(m train.Metrics) float64 { return m.Loss })
+	if err != nil {
+		return err
+	}
+	name, _ := test.Score()
+	title, unit := "Accuracy", "fraction"
+	if test.Regression() {
+		title, unit = name, "units of the targets"
+	}
+	right, err := panel(title, unit, curve, at, test, func(m train.Metrics) float64 { _, v := m.Score(); return v })
+	if err != nil {
+		return err
+	}
+	left.Y.Min, right.Y.Min = 0, 0
+	left.Legend.Top = true
+	right.Legend.Top = test.Regression()
+	if !test.Regression() {
+		right.Y.Max = 1
+	}
+	return savePNG(path, left, right)
+}
+
+// lossUnit is what the loss is measured in.
+func lossUnit(m train.Metrics) string {
+	if m.Regression() {
+		return "mean squared error, targets standardised"
+	}
+	return "cross entropy (nats)"
+}
+
+// savePNG draws plots side by side.
+func savePNG(path string, plots ...*plot.Plot) error {
+	canvas := vgimg.NewWith(vgimg.UseWH(vg.Length(len(plots))*12*vg.Centimeter, 10*vg.Centimeter), vgimg.UseDPI(120), vgimg.UseBackgroundColor(color.White))
+	tiles := draw.Tiles{Rows: 1, Cols: len(plots), PadX: 8 * vg.Millimeter, PadTop: 4 * vg.Millimeter, PadBottom: 4 * vg.Millimeter, PadLeft: 4 * vg.Millimeter, PadRight: 6 * vg.Millimeter}
+	for i, c := range plot.Align([][]*plot.Plot{plots}, tiles, draw.New(canvas))[0] {
+		plots[i].Draw(c)
 	}
 	return checkpoint.WriteFileAtomic(path, func(w io.Writer) error {
 		_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
@@ -45,7 +72,7 @@ func drawCurve(path string, curve []train.Epoch, test train.Metrics) error {
 	})
 }
 
-func panel(title, unit string, points plotter.XYs, end plotter.XY, endLabel string) (*plot.Plot, error) {
+func panel(title, unit string, curve []train.Epoch, at float64, test train.Metrics, measure func(train.Metrics) float64) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
 	p.X.Label.Text = "epoch"
@@ -54,21 +81,41 @@ func panel(title, unit string, points plotter.XYs, end plotter.XY, endLabel stri
 	p.Title.Padding = vg.Points(6)
 	p.Legend.Padding = vg.Points(3)
 	p.Add(plotter.NewGrid())
-	line, err := plotter.NewLine(points)
-	if err != nil {
+	var training, validation plotter.XYs
+	for _, e := range curve {
+		training = append(training, plotter.XY{X: float64(e.Epoch), Y: measure(e.Training)})
+		if e.Validation != nil {
+			validation = append(validation, plotter.XY{X: float64(e.Epoch), Y: measure(*e.Validation)})
+		}
+	}
+	if err := addLine(p, "training, mean of the epoch", blue, training); err != nil {
 		return nil, err
 	}
-	line.Width = vg.Points(1.5)
-	line.Color = color.RGBA{R: 31, G: 119, B: 180, A: 255}
-	dot, err := plotter.NewScatter(plotter.XYs{end})
+	if len(validation) > 0 {
+		if err := addLine(p, "validation", orange, validation); err != nil {
+			return nil, err
+		}
+	}
+	dot, err := plotter.NewScatter(plotter.XYs{{X: at, Y: measure(test)}})
 	if err != nil {
 		return nil, err
 	}
 	dot.Shape = draw.CircleGlyph{}
 	dot.Radius = vg.Points(4)
-	dot.Color = color.RGBA{R: 214, G: 39, B: 40, A: 255}
-	p.Add(line, dot)
-	p.Legend.Add("training, mean of the epoch", line)
-	p.Legend.Add(endLabel, dot)
+	dot.Color = red
+	p.Add(dot)
+	p.Legend.Add(fmt.Sprintf("test, the trained model: %.3g", measure(test)), dot)
 	return p, nil
+}
+
+func addLine(p *plot.Plot, name string, c color.Color, points plotter.XYs) error {
+	line, err := plotter.NewLine(points)
+	if err != nil {
+		return err
+	}
+	line.Width = vg.Points(1.5)
+	line.Color = c
+	p.Add(line)
+	p.Legend.Add(name, line)
+	return nil
 }

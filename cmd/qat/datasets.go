@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/dataset"
@@ -10,29 +12,34 @@ import (
 
 // datasetsCommand is qat datasets.
 func datasetsCommand() *cobra.Command {
-	r := newRecipe()
+	r := newRecipe(true)
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "datasets [FILE...]",
-		Short: "Say what data holds",
-		Long: `Say what files hold: series, lengths, channels, classes, missing values, and what
-was decided on the way. Without a file, list the embedded data.`,
+		Short: "Say what data holds and what training would do with it",
+		Long: `Say what files hold: series, lengths, channels, classes, missing values; and, by the
+same flags, what qat train would do with them: how they are split, framed and scaled,
+and the recipe that their shape asks for. Without a file, list the embedded data.`,
 		Example: `  qat datasets
-  qat datasets a_TRAIN.ts
-  qat datasets mine.csv --label activity --group session --window 60`,
+  qat datasets digits
+  qat datasets a_TRAIN.ts --test a_TEST.ts
+  qat datasets mine.csv --label activity --group session --window 60 --stride 15`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				fmt.Fprintln(cmd.OutOrStdout(), strings.Join(dataset.Sources(), "\n"))
 				return nil
 			}
-			r.data.data = args
-			if err := r.judgeData(); err != nil {
+			if err := cmd.Flags().Set("data", strings.Join(args, ",")); err != nil {
 				return err
 			}
-			return work(runDatasets(cmd, r.source, asJSON))
+			r.data.data = args // whatever their names hold
+			if err := r.judge(cmd); err != nil {
+				return err
+			}
+			return work(runDatasets(cmd, r, asJSON))
 		},
 	}
-	r.registerData(cmd.Flags())
+	r.register(cmd.Flags())
 	if err := cmd.Flags().MarkHidden("data"); err != nil { // the files are arguments here
 		panic(err)
 	}
@@ -40,17 +47,18 @@ was decided on the way. Without a file, list the embedded data.`,
 	return cmd
 }
 
-func runDatasets(cmd *cobra.Command, s dataset.Source, asJSON bool) error {
-	if len(s.Files) == 0 {
+func runDatasets(cmd *cobra.Command, r *recipe, asJSON bool) error {
+	w := cmd.OutOrStdout()
+	if len(r.source.Files) == 0 {
 		digits, err := dataset.Digits()
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %d series of %d steps of %d channels, %d classes; embedded\n",
+		fmt.Fprintf(w, "%s: %d series of %d steps of %d channels, %d classes; embedded\n",
 			digits.Name, digits.Len(), digits.Steps, digits.Channels, len(digits.Classes))
-		return nil
+		return r.plan(w, nil)
 	}
-	stream, err := s.Open(s.Files)
+	stream, err := r.source.Open(r.source.Files)
 	if err != nil {
 		return err
 	}
@@ -59,9 +67,27 @@ func runDatasets(cmd *cobra.Command, s dataset.Source, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		writeJSON(cmd.OutOrStdout(), d)
+		writeJSON(w, d)
 		return nil
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), strings.TrimRight(d.String(), "\n"))
+	fmt.Fprintln(w, strings.TrimRight(d.String(), "\n"))
+	return r.plan(w, d.Notes)
+}
+
+// plan says what qat train would do by the same flags, or why it would not.
+// The notes that are told are left out.
+func (r *recipe) plan(w io.Writer, told []string) error {
+	fmt.Fprintln(w, "\nqat train would")
+	parts, err := r.source.Load()
+	if err != nil {
+		fmt.Fprintf(w, "refuse: %s\n", inFlags(err))
+		return nil
+	}
+	if err := r.settle(parts.Train); err != nil {
+		return err
+	}
+	parts.Notes = slices.DeleteFunc(parts.Notes, func(note string) bool { return slices.Contains(told, note) })
+	describeData(w, r.source, parts)
+	describeRecipe(w, r.config)
 	return nil
 }

@@ -30,11 +30,10 @@ func evalCommand() *cobra.Command {
 
 // evaluation is what qat eval prints with --json.
 type evaluation struct {
-	Event        string  `json:"event"`
-	TestAccuracy float64 `json:"test_accuracy"`
-	TestLoss     float64 `json:"test_loss"`
-	Examples     int     `json:"examples"`
-	Dir          string  `json:"dir"`
+	Event    string        `json:"event"`
+	Test     train.Metrics `json:"test"`
+	Examples int           `json:"examples"`
+	Dir      string        `json:"dir"`
 }
 
 func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
@@ -56,10 +55,10 @@ func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		writeJSON(cmd.OutOrStdout(), evaluation{"eval", m.Accuracy, m.Loss, parts.Test.Len(), dir})
+		writeJSON(cmd.OutOrStdout(), evaluation{"eval", m, parts.Test.Len(), dir})
 		return nil
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "model          %v\ntest part      %d sequences of %s, %s split\ntest accuracy  %.4f\ntest loss      %.4f\n",
-		saved.Config.Model, parts.Test.Len(), saved.Data.Title(), saved.Data.Split, m.Accuracy, m.Loss)
+	fmt.Fprintf(cmd.OutOrStdout(), "model          %v\ntest part      %d sequences of %s, %s\n%s",
+		saved.Config.Model, parts.Test.Len(), saved.Data.Title(), splitText(saved.Data), metricLines(newConsole(cmd), m))
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,11 +71,11 @@ func TestTrainOnFiles(t *testing.T) {
 		args []string
 		said []string
 	}{
-		{"ts with its test file", own, []string{"own test files: 60 to train on, 41 to test on; 17 steps of 1 values"}},
+		{"ts with its test file", own, []string{"own test files: 60 to train on, 41 to test on; 2 classes"}},
 		{"ts split", own[:2], []string{"auto split: 48 to train on, 12 to test on"}},
 		{"recording by group", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "17", "--stride", "5"}, []string{"17 steps of 2 values"}},
-		{"recording in frames", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "20", "--frame", "4", "--hop", "2", "--center"}, []string{"9 steps of 10 values"}},
-		{"validation", append([]string{"--validation-fraction", "0.25", "--patience", "40"}, own...), []string{"45 to train on, 15 to validate on, 41 to test on", "validation loss"}},
+		{"recording in frames", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "20", "--frame", "4", "--hop", "2", "--center"}, []string{"9 steps of 10 values: frames of 4 time steps, one every 2, the mean beside them"}},
+		{"validation", append([]string{"--validation-fraction", "0.25", "--patience", "40"}, own...), []string{"45 to train on, 15 to validate on, 41 to test on", "  validation loss"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -86,7 +87,7 @@ func TestTrainOnFiles(t *testing.T) {
 			}
 			status, eval, errs := command("eval", dir, "--json")
 			require.Equal(t, statusOK, status, errs)
-			accuracy := lastLine(t, eval)["test_accuracy"].(float64)
+			accuracy := lastLine(t, eval)["test"].(map[string]any)["accuracy"].(float64)
 			assert.Greater(t, accuracy, 0.7, "chance is a half")
 			assert.Contains(t, out, fmt.Sprintf("test accuracy  %.4f", accuracy))
 		})
@@ -131,7 +132,106 @@ func TestDatasets(t *testing.T) {
 	for _, want := range []string{"60", "11", "17", "slow", "fast"} {
 		assert.Contains(t, out, want)
 	}
+	for _, want := range []string{"auto split: 48 to train on, 12 to test on; 2 classes", "inputs ", "recipe "} {
+		assert.Contains(t, out, want, "what train would do")
+	}
+	rec := write(t, "mine.csv", recording(1))
+	status, out, _ = command("datasets", rec, "--label", "activity", "--group", "session", "--window", "17")
+	require.Equal(t, statusOK, status)
+	assert.Contains(t, out, "refuse: dataset: ")
 	status, out, errs = command("datasets", path, "--json")
 	require.Equal(t, statusOK, status, errs)
 	assert.Equal(t, 60.0, lastLine(t, out)["series"])
+}
+
+// measured is the result of a run, as eval says it too.
+func measured(t *testing.T, dir string, args ...string) (test map[string]any, out string) {
+	t.Helper()
+	status, out, errs := command(append(append([]string{"train", "-o", dir}, small...), args...)...)
+	require.Equal(t, statusOK, status, errs)
+	status, eval, errs := command("eval", dir, "--json")
+	require.Equal(t, statusOK, status, errs)
+	return lastLine(t, eval)["test"].(map[string]any), out
+}
+
+func TestRegressionOnFiles(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("session,x,y\n")
+	rng := rand.New(rand.NewPCG(3, 0))
+	for s := range 9 {
+		phase := rng.Float64() * 6
+		for i := range 151 {
+			v := 50 + 10*math.Sin(0.3*float64(i)+phase)
+			fmt.Fprintf(&b, "s%d,%.4f,%.4f\n", s, v, 3*v+rng.NormFloat64())
+		}
+	}
+	rec := write(t, "mine.csv", b.String())
+	same := []string{"--data", rec, "--group", "session", "--window", "13", "--stride", "4", "--epochs", "40", "--learning-rate", "0.01", "--jitter", "0", "--scaling", "0", "--shift", "0"}
+	for _, c := range []struct {
+		name     string
+		args     []string
+		channels string
+	}{
+		{"regression", []string{"--target", "y"}, "of 1 value\n"},
+		{"forecast", []string{"--target", "x,y", "--horizon", "5"}, "of 2 values\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			test, out := measured(t, dir, append(slices.Clone(same), c.args...)...)
+			assert.Greater(t, test["r2"], 0.7)
+			assert.Less(t, test["rmse"], 10.0, "the deviation of y is 21")
+			assert.NotContains(t, test, "accuracy")
+			assert.Contains(t, out, c.channels)
+			assert.Contains(t, out, "test RMSE ")
+			page, err := os.ReadFile(filepath.Join(dir, reportFile))
+			require.NoError(t, err)
+			for _, want := range []string{"ridge regression", "1-nearest-neighbour", "mean of the targets", "Predicted against actual"} {
+				assert.Contains(t, string(page), want)
+			}
+			rows, err := os.ReadFile(filepath.Join(dir, metricsCSVFile))
+			require.NoError(t, err)
+			assert.Contains(t, string(rows), "epoch,step,learning_rate,loss,rmse,mae,r2,validation_loss,")
+		})
+	}
+}
+
+// TestStreamedRun trains on a file that is larger than --memory, and on the same
+// file in memory: the accuracy of one model on the two is the same.
+func TestStreamedRun(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("session,x,y,activity\n")
+	rng := rand.New(rand.NewPCG(3, 0))
+	for s := range 5 {
+		for i := range 1500 {
+			name, size := "rest", 0.1
+			if i/200%2 == 1 {
+				name, size = "walk", 2.0
+			}
+			fmt.Fprintf(&b, "s%d,%.3f,%.3f,%s\n", s, size*rng.NormFloat64(), size*rng.NormFloat64(), name)
+		}
+	}
+	path := write(t, "long.csv", b.String())
+	args := []string{"--data", path, "--label", "activity", "--group", "session", "--window", "40", "--stride", "1", "--frame", "8", "--hop", "8", "--epochs", "1"}
+	dir := t.TempDir()
+	test, out := measured(t, dir, append(slices.Clone(args), "--memory", "1")...)
+	assert.Contains(t, out, "the training part is read from its files each time, shuffled among ")
+	assert.Greater(t, test["accuracy"], 0.8)
+	page, err := os.ReadFile(filepath.Join(dir, reportFile))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "left out, the data is read from its files")
+
+	// config.json makes the run again, and flags go over it.
+	again := t.TempDir()
+	status, _, errs := command("train", "-o", again, "--config", filepath.Join(dir, configFile))
+	require.Equal(t, statusOK, status, errs)
+	assert.Equal(t, latentBytes(t, dir), latentBytes(t, again))
+	held := t.TempDir()
+	status, out, errs = command("train", "-o", held, "--config", filepath.Join(dir, configFile), "--memory", "1024", "--epochs", "2")
+	require.Equal(t, statusOK, status, errs)
+	assert.NotContains(t, out, "read from its files")
+	c, err := readRunConfig(filepath.Join(held, configFile))
+	require.NoError(t, err)
+	assert.Equal(t, 2, c.Config.Epochs)
+	assert.Equal(t, 16, c.Config.Model.HiddenSize)
+	assert.Equal(t, int64(0), c.Data.Memory)
 }

@@ -4,8 +4,6 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -35,49 +33,66 @@ type recipe struct {
 	config train.Config
 	source dataset.Source
 	data   dataFlags
+	file   string // of --config
+	// one says that one model is trained: there are --quantize and --seed.
+	one   bool
+	given []setting
 }
 
 // dataFlags are the flags that become a dataset.Source.
 type dataFlags struct {
-	data, test, channels []string
-	label, group         string
-	labelRule            string
-	window, stride       int
+	data, test, channels, targets []string
+	label, group                  string
+	labelRule, task               string
+	window, stride, horizon       int
+	memory                        int // MiB
 }
 
-func newRecipe() *recipe {
-	return &recipe{config: train.Defaults(), source: dataset.Source{TestFraction: 0.2}}
+func newRecipe(one bool) *recipe {
+	return &recipe{
+		config: train.Defaults(), source: dataset.Source{TestFraction: 0.2}, one: one,
+		data: dataFlags{data: dataset.Sources(), labelRule: string(dataset.LabelLast), memory: dataset.MemoryDefault >> 20},
+	}
 }
 
-// registerData adds the flags that say what the data is.
+// registerData adds the flags that say what the data is. Here as below the default
+// of a flag is what r has.
 func (r *recipe) registerData(f *pflag.FlagSet) {
 	d, s := &r.data, &r.source
-	f.StringSliceVar(&d.data, "data", dataset.Sources(), "what to train on: "+strings.Join(dataset.Sources(), ", ")+", or files: .ts, .csv, .npz, or two .npy of values and classes")
-	f.StringVar(&s.Format, "format", "", "ts, wide (a series a row), recording (a time step a row) or npy; default: by the file's name, and recording for a .csv with --window")
-	f.StringVar(&d.label, "label", "", "column of the class, by name or number")
-	f.StringVar(&d.group, "group", "", "column of a subject or session, which goes wholly to one part")
-	f.StringSliceVar(&d.channels, "channels", nil, "columns of a recording to read; default: every column of numbers")
-	f.IntVar(&d.window, "window", 0, "steps of a recording's windows; of a series, the most that are read")
-	f.IntVar(&d.stride, "stride", 0, "steps from one window to the next; default: --window")
-	f.StringVar(&d.labelRule, "label-rule", string(dataset.LabelLast), "class of a window: its last step's (last) or the commonest (majority)")
-	f.IntVar(&s.Prepare.Frame, "frame", 0, "consecutive steps that the model reads as one")
-	f.IntVar(&s.Prepare.Hop, "hop", 0, "steps from one frame to the next; default: --frame")
-	f.BoolVar(&s.Prepare.Center, "center", false, "take each frame's mean out and keep it beside")
-	f.BoolVar(&s.Prepare.ScaleInputs, "scale-inputs", false, "standardise what the model reads, after frames are made, too")
-	f.BoolVar(&s.Prepare.Raw, "raw", false, "leave a file's channels unscaled; default: standardised by the training part")
+	f.StringSliceVar(&d.data, "data", d.data, "what to train on: "+strings.Join(dataset.Sources(), ", ")+", or files: .ts, .csv, .npz, or two .npy of values and of classes or targets")
+	f.StringVar(&s.Format, "format", s.Format, "ts, wide (a series a row), recording (a time step a row) or npy; default: by the file's name, and recording for a .csv with --window")
+	f.StringVar(&d.label, "label", d.label, "column of the class, by name or number")
+	f.StringSliceVar(&d.targets, "target", d.targets, "columns of numbers to predict, instead of a class")
+	f.IntVar(&d.horizon, "horizon", d.horizon, "steps from a window's last to the row of its target: a forecast")
+	f.StringVar(&d.task, "task", d.task, "what y of NumPy arrays is: classes or targets; default: targets if it holds floats")
+	f.StringVar(&d.group, "group", d.group, "column of a subject or session, which goes wholly to one part")
+	f.StringSliceVar(&d.channels, "channels", d.channels, "columns of a recording to read; default: every column of numbers")
+	f.IntVar(&d.window, "window", d.window, "steps of a recording's windows; of a series, the most that are read")
+	f.IntVar(&d.stride, "stride", d.stride, "steps from one window to the next; default: --window")
+	f.StringVar(&d.labelRule, "label-rule", d.labelRule, "class of a window: its last step's (last) or the commonest (majority)")
+	f.IntVar(&s.Prepare.Frame, "frame", s.Prepare.Frame, "consecutive steps that the model reads as one; 1 for none; default: by the length of the series")
+	f.IntVar(&s.Prepare.Hop, "hop", s.Prepare.Hop, "steps from one frame to the next; default: --frame, or by the length of the series")
+	f.BoolVar(&s.Prepare.Center, "center", s.Prepare.Center, "take each frame's mean out and keep it beside; default: by the length of the series")
+	f.BoolVar(&s.Prepare.ScaleInputs, "scale-inputs", s.Prepare.ScaleInputs, "standardise what the model reads, after frames are made, too; default: by the length of the series")
+	f.BoolVar(&s.Prepare.Raw, "raw", s.Prepare.Raw, "leave a file's channels unscaled; default: standardised by the training part")
+	f.IntVar(&d.memory, "memory", d.memory, "MiB of sequences to hold; files with more are read anew for each epoch and shuffled in so much")
+	f.StringSliceVar(&d.test, "test", d.test, "files of the test part; default: split off the data")
+	f.StringVar(&s.Split, "split", s.Split, "how to part train from test: given, shuffled or validation (digits); auto, series, group or time (files)")
+	f.Float64Var(&s.TestFraction, "test-fraction", s.TestFraction, "part of the data to test on, where it is split off")
+	f.Uint64Var(&s.Seed, "split-seed", s.Seed, "seed of what is drawn for test and validation")
+	f.Float64Var(&s.ValidationFraction, "validation-fraction", s.ValidationFraction, "part of the training data to validate on after each epoch; the best epoch's weights are kept")
+	f.BoolVar(&s.LeakOverlaps, "leak-overlaps", s.LeakOverlaps, "let --split series put overlapping windows into both parts: the accuracy is then partly memory")
 }
 
-// register adds the flags, whose defaults are the default recipe's.
+// register adds all the flags of a recipe.
 func (r *recipe) register(f *pflag.FlagSet) {
 	r.registerData(f)
-	f.StringSliceVar(&r.data.test, "test", nil, "files of the test part; default: split off the data")
-	f.StringVar(&r.source.Split, "split", "", "how to part train from test: given, shuffled or validation (digits); auto, series, group or time (files)")
-	f.Float64Var(&r.source.TestFraction, "test-fraction", r.source.TestFraction, "part of the data to test on, where it is split off")
-	f.Uint64Var(&r.source.Seed, "split-seed", 0, "seed of what is drawn for test and validation")
-	f.Float64Var(&r.source.ValidationFraction, "validation-fraction", 0, "part of the training data to validate on after each epoch; the best epoch's weights are kept")
-	f.BoolVar(&r.source.LeakOverlaps, "leak-overlaps", false, "let --split series put overlapping windows into both parts: the accuracy is then partly memory")
-
-	m := &r.config.Model
+	f.StringVar(&r.file, "config", r.file, "begin from a config.json, as a run directory has it; other flags go over it")
+	m, c := &r.config.Model, &r.config
+	if r.one {
+		f.Var(textValue{&m.Quantize, "mode"}, "quantize", "float, binary, ternary, int4 or int8")
+		f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order, dropout and augmentation")
+	}
 	f.IntVar(&m.HiddenSize, "hidden-size", m.HiddenSize, "width of the blocks")
 	f.IntVar(&m.NumLayers, "num-layers", m.NumLayers, "number of blocks")
 	f.IntVar(&m.NumHeads, "num-heads", m.NumHeads, "number of attention heads; divides the hidden size")
@@ -88,102 +103,126 @@ func (r *recipe) register(f *pflag.FlagSet) {
 	f.Var(textValue{&m.Activations, "name"}, "activations", "inputs of quantized layers: int8 or float (float with edifice)")
 	f.Var(textValue{&m.STE, "name"}, "ste", "straight-through estimator: identity or clipped")
 
-	c := &r.config
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training data")
 	f.IntVar(&c.Patience, "patience", c.Patience, "epochs without a better validation that end the training; 0 is never")
 	f.IntVar(&c.BatchSize, "batch-size", c.BatchSize, "sequences a step")
-	f.Float64Var(&c.LearnRate, "learning-rate", c.LearnRate, "highest learning rate, after the warm-up and before the cosine to 0")
+	f.Float64Var(&c.LearnRate, "learning-rate", c.LearnRate, "highest learning rate")
+	f.StringVar(&c.Schedule, "schedule", c.Schedule, "of the learning rate after its warm-up: cosine or linear (to 0), or constant")
 	f.Float64Var(&c.Warmup, "warmup", c.Warmup, "part of the steps that the learning rate rises over")
 	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "decoupled weight decay")
 	f.Float64Var(&c.ClipNorm, "clip-norm", c.ClipNorm, "largest global norm of the gradients; 0 is off")
+	f.StringVar(&c.ClassWeights, "class-weights", c.ClassWeights, "balanced: each class counts the same; default: each sequence does")
 	f.Float64Var(&c.Augment.Jitter, "jitter", c.Augment.Jitter, "deviation of noise added in training")
 	f.Float64Var(&c.Augment.Scale, "scaling", c.Augment.Scale, "deviation of each sequence's factor in training")
 	f.IntVar(&c.Augment.Shift, "shift", c.Augment.Shift, "largest shift in time in training, in steps")
 }
 
-// judge settles what depends on whether a flag was given, and reports every fault.
-func (r *recipe) judge(cmd *cobra.Command) error {
-	m, given := &r.config.Model, cmd.Flags().Changed
-	if !given("activations") && (m.Numerics == spec.Edifice || m.Quantize == quant.Float) {
+// setting is a flag as it was given.
+type setting struct {
+	name, text string
+	list       []string // of a flag with a list
+}
+
+// settings are the flags that were given.
+func settings(f *pflag.FlagSet) (all []setting) {
+	f.Visit(func(f *pflag.Flag) {
+		s := setting{name: f.Name, text: f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			s.list = list.GetSlice()
+		}
+		all = append(all, s)
+	})
+	return all
+}
+
+// replay sets what was given again, over what r has by now.
+func (r *recipe) replay() error {
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	r.register(f)
+	var errs []error
+	for _, s := range r.given {
+		flag := f.Lookup(s.name)
+		if flag == nil {
+			continue // not of a recipe
+		}
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			errs = append(errs, list.Replace(s.list))
+		} else {
+			errs = append(errs, f.Set(s.name, s.text))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// was says whether a flag was given.
+func (r *recipe) was(names ...string) bool {
+	return slices.ContainsFunc(r.given, func(s setting) bool { return slices.Contains(names, s.name) })
+}
+
+// settle takes what the data's shape decides for all that was not given. A config
+// file has decided it before.
+func (r *recipe) settle(data dataset.Data) error {
+	if r.file != "" {
+		return nil
+	}
+	mode := r.config.Model.Quantize
+	r.config = train.Recipe(data.Facts())
+	if err := r.replay(); err != nil {
+		return err
+	}
+	if !r.one {
+		r.config.Model.Quantize = mode
+	}
+	r.implyActivations()
+	return r.config.Validate()
+}
+
+// implyActivations takes float activations where the numerics or the weights leave
+// no choice.
+func (r *recipe) implyActivations() {
+	m := &r.config.Model
+	if !r.was("activations") && (m.Numerics == spec.Edifice || m.Quantize == quant.Float) {
 		m.Activations = spec.FloatActivations
 	}
+}
+
+// judge settles what depends on whether a flag was given, and reports every fault.
+func (r *recipe) judge(cmd *cobra.Command) error {
+	r.given = settings(cmd.Flags())
+	if r.file != "" {
+		if err := r.load(); err != nil {
+			return err
+		}
+	}
+	r.implyActivations()
+	m, s := &r.config.Model, &r.source
 	var errs []error
 	if m.Quantize == quant.Float && m.Activations == spec.Int8Activations {
 		errs = append(errs, errors.New("--activations: int8 activations are for quantized weights: want float with --quantize float"))
 	}
 	errs = append(errs, r.judgeData())
-	s := r.source
-	if given("test-fraction") && s.TestFraction == 0 {
+	if r.was("test-fraction") && s.TestFraction == 0 {
 		errs = append(errs, fmt.Errorf("--test-fraction has no use: the test part is given (--split %s)", s.Split))
 	}
-	if given("split-seed") && s.ValidationFraction == 0 && s.TestFraction == 0 {
+	if r.was("split-seed") && s.ValidationFraction == 0 && s.TestFraction == 0 {
 		errs = append(errs, errors.New("--split-seed has no use: nothing is drawn by it"))
 	}
-	if r.config.Patience > 0 && r.source.ValidationFraction == 0 {
+	if r.config.Patience > 0 && s.ValidationFraction == 0 {
 		errs = append(errs, errors.New("--patience needs a --validation-fraction"))
 	}
 	return errors.Join(append(errs, r.config.Validate())...)
 }
 
-// judgeData makes the source of the flags.
-func (r *recipe) judgeData() error {
-	d, s := &r.data, &r.source
-	if len(d.data) == 1 && slices.Contains(dataset.Sources(), d.data[0]) {
-		s.Name = d.data[0]
-		if s.Split == "" {
-			s.Split = dataset.SplitGiven
-		}
-		if s.Split != dataset.SplitRandom {
-			s.TestFraction = 0
-		}
-		return s.Validate()
+// load begins from a config file, with the flags that were given over it.
+func (r *recipe) load() error {
+	c, err := readRunConfig(r.file)
+	if err != nil {
+		return fmt.Errorf("--config: %w", err)
 	}
-	for _, path := range d.data {
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("--data %s: no such file, and not one of the embedded data: %s", path, strings.Join(dataset.Sources(), ", "))
-		}
-	}
-	var err error
-	if s.Files, err = absolute(d.data); err != nil {
-		return err
-	}
-	if s.Test, err = absolute(d.test); err != nil {
-		return err
-	}
-	if s.Split == "" {
-		s.Split = dataset.SplitAuto
-	}
-	if len(s.Test) > 0 {
-		s.TestFraction = 0
-	}
-	recording := s.Format == dataset.FormatRecording || s.Format == "" && isCSV(d.data[0]) && d.window > 0
-	if recording {
-		s.Recording = dataset.RecordingOptions{
-			Channels: d.channels, Label: d.label, Group: d.group, Window: d.window, Stride: d.stride,
-			LabelRule: dataset.LabelRule(d.labelRule),
-		}
-	} else {
-		s.Wide = dataset.WideOptions{Label: d.label, Group: d.group}
-		s.Prepare.Window = d.window
-	}
-	return s.Validate()
-}
-
-func isCSV(path string) bool {
-	ext := filepath.Ext(strings.TrimSuffix(strings.ToLower(path), ".gz"))
-	return ext == ".csv" || ext == ".tsv" || ext == ".txt"
-}
-
-// absolute makes paths that hold from any directory, for qat eval.
-func absolute(paths []string) ([]string, error) {
-	out := make([]string, len(paths))
-	for i, p := range paths {
-		var err error
-		if out[i], err = filepath.Abs(p); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	r.config, r.source, r.data = c.Config, c.Data, dataFlagsOf(c.Data)
+	m := &r.config.Model // of other data than that it was made for
+	m.EmbedDim, m.WindowSize = 0, 0
+	return r.replay()
 }
 
 // modes is a list of modes as a flag.

@@ -122,6 +122,7 @@ train, to 1, 1.58, 4 or 8 bits.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	new(consoleFlags).register(root)
 	root.AddCommand(trainCommand(), evalCommand(), compareCommand(), datasetsCommand())
 	return root
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 
 	"github.com/qat-go/qat/cmd/qat/internal/report"
 	"github.com/qat-go/qat/dataset"
@@ -34,11 +35,7 @@ func (f finished) writePage(dir string) error {
 	if err := writeMetricsCSV(filepath.Join(dir, metricsCSVFile), names, f.History()); err != nil {
 		return err
 	}
-	logits, err := f.Logits(f.parts.Test)
-	if err != nil {
-		return err
-	}
-	confusion, err := train.NewConfusion(f.parts.Test.Classes, f.parts.Test.Labels, train.Predictions(logits, len(f.parts.Test.Classes)))
+	p, err := f.Predict(f.parts.Test)
 	if err != nil {
 		return err
 	}
@@ -46,16 +43,21 @@ func (f finished) writePage(dir string) error {
 	r := report.Report{
 		Title:     fmt.Sprintf("%s: %v sequence transformer", f.source.Title(), mode),
 		Subtitle:  f.subtitle(),
-		Metric:    report.Metric{Name: "test accuracy", Fraction: true},
-		Model:     report.Score{Name: fmt.Sprintf("this model, %v", mode), Value: f.metrics.Accuracy},
 		Baselines: baselines(f.parts.Train, f.parts.Test),
 		Test:      f.parts.Test.Len(),
 		Tiles:     f.tiles(),
 		Charts:    f.curves(),
-		Confusion: confusion,
 		Facts:     f.facts(),
-		Notes:     f.parts.Notes,
+		Notes:     f.notes(),
 		Command:   f.command,
+	}
+	name, value := f.metrics.Score()
+	r.Metric = report.Metric{Name: "test " + name, Fraction: !f.metrics.Regression(), LowerIsBetter: f.metrics.Regression()}
+	r.Model = report.Score{Name: fmt.Sprintf("this model, %v", mode), Value: value}
+	if f.metrics.Regression() {
+		r.Charts = append(r.Charts, predicted(p, f.Task().Outputs)...)
+	} else if r.Confusion, err = train.NewConfusion(f.Task().Classes, p.Labels, train.Predictions(p.Outputs, len(f.Task().Classes))); err != nil {
+		return err
 	}
 	for i, l := range layers {
 		r.Layers = append(r.Layers, report.Layer{LayerStats: l, Flips: flips(f.History(), i)})
@@ -64,6 +66,41 @@ func (f finished) writePage(dir string) error {
 		r.NoLayers = "None: this model was trained in float mode, the baseline of the others."
 	}
 	return report.Write(filepath.Join(dir, reportFile), r)
+}
+
+// notes are what should be known of the data.
+func (f finished) notes() []string {
+	notes := f.parts.Notes
+	if f.parts.Train.Facts().Uneven {
+		notes = append(slices.Clone(notes), "sequences of unequal length: the model reads each by its own, the baselines compare them with zeros in front of the shorter ones")
+	}
+	return notes
+}
+
+// chartMost bounds the dots of a chart, so that the page stays small.
+const chartMost = 2000
+
+// predicted holds predictions against the targets, a chart for each of the first
+// four.
+func predicted(p train.Prediction, outputs int) (charts []report.Chart) {
+	n := len(p.Targets) / outputs
+	for k := range min(outputs, 4) {
+		dots := report.Line{Name: "predicted", Dots: true}
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for i := 0; i < n; i += 1 + n/chartMost {
+			x, y := float64(p.Targets[i*outputs+k]), float64(p.Outputs[i*outputs+k])
+			dots.Points = append(dots.Points, report.Point{X: x, Y: y})
+			lo, hi = min(lo, x), max(hi, x)
+		}
+		title := "Predicted against actual"
+		if outputs > 1 {
+			title += fmt.Sprintf(", target %d", k+1)
+		}
+		charts = append(charts, report.Chart{Title: title, XLabel: "actual", Lines: []report.Line{
+			{Name: "equal", Points: []report.Point{{X: lo, Y: lo}, {X: hi, Y: hi}}}, dots,
+		}})
+	}
+	return charts
 }
 
 func (f finished) subtitle() string {
@@ -105,9 +142,9 @@ func (f finished) curves() []report.Chart {
 	if best := f.BestEpoch(); best > 0 {
 		last = best
 	}
-	lines := func(trained func(train.Epoch) float64, measured func(train.Metrics) float64) []report.Line {
+	lines := func(measured func(train.Metrics) float64) []report.Line {
 		return []report.Line{
-			line("training", func(e train.Epoch) (float64, bool) { return trained(e), true }),
+			line("training", func(e train.Epoch) (float64, bool) { return measured(e.Training), true }),
 			line("validation", func(e train.Epoch) (float64, bool) {
 				if e.Validation == nil {
 					return 0, false
@@ -117,47 +154,18 @@ func (f finished) curves() []report.Chart {
 			{Name: "test", Dots: true, Points: []report.Point{{X: float64(last), Y: measured(f.metrics)}}},
 		}
 	}
+	score := report.Chart{Title: "Accuracy", XLabel: "epoch", Fraction: true}
+	if f.metrics.Regression() {
+		score = report.Chart{Title: "RMSE", Unit: "units of the targets", XLabel: "epoch"}
+	}
+	score.Lines = lines(func(m train.Metrics) float64 { _, v := m.Score(); return v })
 	return []report.Chart{
-		{Title: "Loss", Unit: "cross entropy, nats", XLabel: "epoch", Lines: lines(
-			func(e train.Epoch) float64 { return e.Loss }, func(m train.Metrics) float64 { return m.Loss })},
-		{Title: "Accuracy", XLabel: "epoch", Fraction: true, Lines: lines(
-			func(e train.Epoch) float64 { return e.Accuracy }, func(m train.Metrics) float64 { return m.Accuracy })},
+		{Title: "Loss", Unit: lossUnit(f.metrics), XLabel: "epoch", Lines: lines(func(m train.Metrics) float64 { return m.Loss })},
+		score,
 		{Title: "Learning rate", XLabel: "epoch", Lines: []report.Line{
 			line("at the epoch's end", func(e train.Epoch) (float64, bool) { return e.LearnRate, true }),
 		}},
 	}
-}
-
-// Above these numbers of operations, a good ten seconds, a baseline is left out.
-const (
-	nearestMost  = 1e10 // sequences x sequences x values
-	logisticMost = 3e7  // sequences x values x classes, a few hundred times
-)
-
-// baselines are the plain methods to hold the model against.
-func baselines(learn, test *dataset.Set) []report.Score {
-	n := float64(learn.Len()) * float64(learn.Steps*learn.Channels)
-	var all []report.Score
-	for _, b := range []struct {
-		name       string
-		cost, most float64
-		compute    func(learn, test *dataset.Set) (float64, error)
-	}{
-		{"logistic regression", n * float64(len(learn.Classes)), logisticMost, train.LogisticRegression},
-		{"1-nearest-neighbour", n * float64(test.Len()), nearestMost, train.NearestNeighbour},
-		{"majority class", 0, math.Inf(1), train.MajorityClass},
-	} {
-		s := report.Score{Name: b.name}
-		if b.cost > b.most {
-			s.Skipped = "left out, the data is large"
-		} else if accuracy, err := b.compute(learn, test); err != nil {
-			s.Skipped = err.Error()
-		} else {
-			s.Value = accuracy
-		}
-		all = append(all, s)
-	}
-	return all
 }
 
 func (f finished) tiles() []report.Fact {
@@ -165,7 +173,7 @@ func (f finished) tiles() []report.Fact {
 	return []report.Fact{
 		{Name: "packed size", Value: report.Bytes(size.PackedBytes), Note: fmt.Sprintf("%.1f times smaller than float32", float64(size.FloatBytes)/float64(size.PackedBytes))},
 		{Name: "parameters", Value: report.Count(size.Parameters), Note: "head included"},
-		{Name: "test loss", Value: fmt.Sprintf("%.3f", f.metrics.Loss), Note: "cross entropy, nats"},
+		{Name: "test loss", Value: fmt.Sprintf("%.3f", f.metrics.Loss), Note: lossUnit(f.metrics)},
 		{Name: "training steps", Value: report.Count(f.Step()), Note: fmt.Sprintf("of %d sequences", f.Config().BatchSize)},
 	}
 }
@@ -194,7 +202,21 @@ func (f finished) facts() []report.Facts {
 		data = append(data, n("validation sequences", f.parts.Validation.Len()))
 	}
 	data = append(data, n("test sequences", f.parts.Test.Len()),
-		n("classes", len(f.parts.Train.Classes)), n("steps of a sequence", m.WindowSize), n("channels", m.EmbedDim))
+		n("steps that the model reads", m.WindowSize), n("values of a step", m.EmbedDim))
+	if f.metrics.Regression() {
+		data = append(data, n("targets", f.Task().Outputs))
+	} else {
+		data = append(data, n("classes", len(f.Task().Classes)))
+	}
+	if p := f.parts.Preprocess; p != nil && (p.Frame > 1 || p.Hop > 1) {
+		data = append(data, n("time steps of a frame", p.Frame), n("from frame to frame", p.Hop))
+		if p.Center {
+			data = append(data, v("frames", "centred, their means beside them"))
+		}
+		if p.Inputs != nil {
+			data = append(data, v("inputs", "standardised"))
+		}
+	}
 	return []report.Facts{
 		{Title: "Data", Facts: data},
 		{Title: "Model", Facts: []report.Fact{
@@ -209,7 +231,7 @@ func (f finished) facts() []report.Facts {
 			{Name: "ratio", Value: fmt.Sprintf("%.2f", float64(size.FloatBytes)/float64(size.PackedBytes))},
 		}},
 		{Title: "Recipe", Facts: []report.Fact{
-			n("epochs", c.Epochs), n("batch size", c.BatchSize), v("learning rate", c.LearnRate), v("warm-up", c.Warmup),
+			n("epochs", c.Epochs), n("batch size", c.BatchSize), v("learning rate", c.LearnRate), v("schedule", c.Schedule), v("warm-up", c.Warmup),
 			v("weight decay", c.WeightDecay), v("clip norm", c.ClipNorm),
 			v("jitter", c.Augment.Jitter), v("scaling", c.Augment.Scale), v("shift", c.Augment.Shift), v("patience", c.Patience), v("seed", c.Seed),
 		}},

@@ -3,55 +3,44 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/train"
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
-// reporter tells what a training does: to a person at a terminal, in a pipe, or
+// reporter shows what a run does: to a person at a terminal, in a pipe, or
 // to a program.
 type reporter interface {
 	begin(t *train.Trainer, source dataset.Source, parts dataset.Parts)
-	warn(text string)
 	step(e train.Event)
 	epoch(e train.Event, m train.Epoch)
 	abort()
 	end(r result)
 }
 
-func newReporter(w io.Writer, asJSON bool) reporter {
-	if asJSON {
-		return jsonReporter{w}
+func newReporter(c *console, asJSON bool) reporter {
+	switch {
+	case asJSON:
+		return jsonReporter{c}
+	case c.terminal && !c.quiet:
+		return &barReporter{lineReporter: lineReporter{c}}
 	}
-	to := w
-	if o, ok := w.(*output); ok {
-		to = o.Writer
-	}
-	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &barReporter{lineReporter: lineReporter{w}}
-	}
-	return &lineReporter{w}
+	return &lineReporter{c}
 }
 
 // jsonReporter prints one object a line.
-type jsonReporter struct{ w io.Writer }
+type jsonReporter struct{ c *console }
 
 func (jsonReporter) begin(*train.Trainer, dataset.Source, dataset.Parts) {}
+func (jsonReporter) step(train.Event)                                    {}
 
-func (j jsonReporter) warn(text string) {
-	writeJSON(j.w, struct {
-		Event string `json:"event"`
-		Text  string `json:"text"`
-	}{"warning", text})
-}
-
-func (jsonReporter) step(train.Event) {}
 func (j jsonReporter) epoch(e train.Event, m train.Epoch) {
-	writeJSON(j.w, struct {
+	if j.c.quiet {
+		return
+	}
+	writeJSON(j.c, struct {
 		Event string `json:"event"`
 		train.Epoch
 		Epochs    int     `json:"epochs"`
@@ -59,67 +48,132 @@ func (j jsonReporter) epoch(e train.Event, m train.Epoch) {
 	}{"epoch", m, e.Epochs, e.ExamplesPerSecond})
 }
 func (jsonReporter) abort()         {}
-func (j jsonReporter) end(r result) { writeJSON(j.w, r) }
+func (j jsonReporter) end(r result) { writeJSON(j.c, r) }
 
 // lineReporter prints a line an epoch.
-type lineReporter struct{ w io.Writer }
+type lineReporter struct{ c *console }
 
 func (l *lineReporter) begin(t *train.Trainer, source dataset.Source, parts dataset.Parts) {
-	m := t.Config().Model
-	validation := ""
+	if l.c.quiet {
+		return
+	}
+	describeData(l.c, source, parts)
+	describeRecipe(l.c, t.Config())
+}
+
+// describeData says what the data came to.
+func describeData(w io.Writer, source dataset.Source, parts dataset.Parts) {
+	f, validation := parts.Train.Facts(), ""
 	if parts.Validation != nil {
 		validation = fmt.Sprintf(", %d to validate on", parts.Validation.Len())
 	}
-	how := source.Split + " split"
-	if len(source.Test) > 0 {
-		how = "own test files"
+	what := fmt.Sprintf("%d classes", len(f.Classes))
+	if f.Outputs > 0 {
+		what = plural(f.Outputs, "target")
 	}
-	fmt.Fprintf(l.w, "data      %s, %s: %d to train on%s, %d to test on; %d steps of %d values\n",
-		source.Title(), how, parts.Train.Len(), validation, parts.Test.Len(), m.WindowSize, m.EmbedDim)
+	fmt.Fprintf(w, "data      %s, %s: %d to train on%s, %d to test on; %s\n",
+		source.Title(), splitText(source), f.N, validation, parts.Test.Len(), what)
 	for _, note := range parts.Notes {
-		fmt.Fprintln(l.w, "note     ", note)
+		fmt.Fprintln(w, "note     ", note)
 	}
-	fmt.Fprintf(l.w, "model     %v weights, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
-		m.Quantize, m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
+	fmt.Fprintf(w, "inputs    %s of %s%s\n", plural(f.Steps, "step"), plural(f.Channels, "value"), frameText(parts.Preprocess))
 }
 
-func (l *lineReporter) warn(text string) { fmt.Fprintln(l.w, "warning  ", text) }
+// frameText says how steps were made of a file's.
+func frameText(p *dataset.Preprocess) string {
+	if p == nil || p.Frame == 1 && p.Hop == 1 {
+		return ""
+	}
+	text := fmt.Sprintf(": frames of %s, one every %d", plural(p.Frame, "time step"), p.Hop)
+	if p.Center {
+		text += ", the mean beside them"
+	}
+	if p.Inputs != nil {
+		text += ", standardised"
+	}
+	return text
+}
+
+// describeRecipe says what is trained and how.
+func describeRecipe(w io.Writer, c train.Config) {
+	m := c.Model
+	fmt.Fprintf(w, "model     %v weights, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
+		m.Quantize, m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
+	fmt.Fprintf(w, "recipe    %s of batches of %d, learning rate %.3g, dropout %.3g, jitter %.3g, scaling %.3g, shift %d\n",
+		plural(c.Epochs, "epoch"), c.BatchSize, c.LearnRate, m.Dropout, c.Augment.Jitter, c.Augment.Scale, c.Augment.Shift)
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// splitText says how the test part came about.
+func splitText(s dataset.Source) string {
+	if len(s.Test) > 0 {
+		return "own test files"
+	}
+	return s.Split + " split"
+}
+
+// metricLines are the measures of the test part.
+func metricLines(c *console, m train.Metrics) string {
+	if m.Regression() {
+		return fmt.Sprintf("test RMSE      %s\ntest MAE       %.5g\ntest R2        %.4f\ntest loss      %.4f\n",
+			c.strong(fmt.Sprintf("%.5g", m.RMSE)), m.MAE, m.R2, m.Loss)
+	}
+	return fmt.Sprintf("test accuracy  %s\ntest loss      %.4f\n", c.strong(fmt.Sprintf("%.4f", m.Accuracy)), m.Loss)
+}
+
+// scoreText is the measures that a person follows.
+func scoreText(m train.Metrics) string {
+	if m.Regression() {
+		return fmt.Sprintf("loss %.4f  RMSE %.4g", m.Loss, m.RMSE)
+	}
+	return fmt.Sprintf("loss %.4f  accuracy %.4f", m.Loss, m.Accuracy)
+}
 
 func (*lineReporter) step(train.Event) {}
 
 func (l *lineReporter) epoch(e train.Event, m train.Epoch) {
+	if l.c.quiet {
+		return
+	}
 	validation := ""
 	if m.Validation != nil {
-		validation = fmt.Sprintf("  validation loss %.4f  accuracy %.4f", m.Validation.Loss, m.Validation.Accuracy)
+		validation = "  validation " + scoreText(*m.Validation)
 	}
-	fmt.Fprintf(l.w, "epoch %*d/%d  loss %.4f  accuracy %.4f%s  learning rate %.2e  %.0f examples/s\n",
-		len(fmt.Sprint(e.Epochs)), m.Epoch, e.Epochs, m.Loss, m.Accuracy, validation, m.LearnRate, e.ExamplesPerSecond)
+	fmt.Fprintf(l.c, "epoch %*d/%d  %s%s  learning rate %.2e  %.0f examples/s\n",
+		len(fmt.Sprint(e.Epochs)), m.Epoch, e.Epochs, scoreText(m.Training), validation, m.LearnRate, e.ExamplesPerSecond)
 }
 
 func (*lineReporter) abort() {}
 
 func (l *lineReporter) end(r result) {
-	fmt.Fprintf(l.w, `
-test accuracy  %.4f
-test loss      %.4f
-parameters     %d, head included
+	if !l.c.quiet {
+		fmt.Fprintln(l.c)
+	}
+	fmt.Fprintf(l.c, `%sparameters     %d, head included
 size           %d bytes as float32, %d packed (%.1f times smaller)
 time           %.1f s
 saved          in %s: %s (latent weights), %s, %s (open it in a browser)
-`, r.TestAccuracy, r.TestLoss, r.Parameters, r.FloatBytes, r.PackedBytes,
+`, metricLines(l.c, r.Test), r.Parameters, r.FloatBytes, r.PackedBytes,
 		float64(r.FloatBytes)/float64(r.PackedBytes), r.Seconds, r.Dir, latentsFile, curveFile, reportFile)
 }
 
 // barReporter shows a progress bar instead of lines.
 type barReporter struct {
 	lineReporter
-	bar *progressbar.ProgressBar
+	bar        *progressbar.ProgressBar
+	validation string // of the last epoch
 }
 
 func (b *barReporter) step(e train.Event) {
 	if b.bar == nil {
 		b.bar = progressbar.NewOptions(e.Steps,
-			progressbar.OptionSetWriter(b.w),
+			progressbar.OptionSetWriter(b.c.Writer),
 			progressbar.OptionSetWidth(20),
 			progressbar.OptionSetItsString("steps"),
 			progressbar.OptionShowIts(),
@@ -128,21 +182,26 @@ func (b *barReporter) step(e train.Event) {
 			progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionUseANSICodes(true),
 		)
+		_ = b.bar.Set(e.Step - 1) // a resumed run is on its way
 	}
-	b.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.3f  accuracy %.3f", e.Epoch, e.Epochs, e.Loss, e.Accuracy))
+	b.bar.Describe(fmt.Sprintf("epoch %d/%d  %s%s", e.Epoch, e.Epochs, scoreText(e.Metrics), b.validation))
 	_ = b.bar.Add(1) // a bar that cannot be drawn must not stop the training
 }
 
-func (*barReporter) epoch(train.Event, train.Epoch) {}
+func (b *barReporter) epoch(_ train.Event, m train.Epoch) {
+	if m.Validation != nil {
+		b.validation = "  validation " + scoreText(*m.Validation)
+	}
+}
 
 func (b *barReporter) abort() {
 	if b.bar != nil {
 		_ = b.bar.Exit()
-		fmt.Fprintln(b.w)
+		fmt.Fprintln(b.c)
 	}
 }
 
 func (b *barReporter) end(r result) {
-	fmt.Fprintln(b.w)
+	fmt.Fprintln(b.c)
 	b.lineReporter.end(r)
 }

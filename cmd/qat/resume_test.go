@@ -140,9 +140,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	last := files[len(files)-1]
 	require.NoError(t, os.Truncate(last, 1000))
 
-	cmd, _ = process("train", "--resume", dir)
-	var out bytes.Buffer
-	cmd.Stdout = &out
+	cmd, out := process("train", "--resume", dir)
 	require.NoError(t, cmd.Start())
 	time.Sleep(1500 * time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))

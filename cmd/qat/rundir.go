@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -41,13 +42,16 @@ func (c runConfig) write(dir string) error {
 	})
 }
 
-func readRunConfig(dir string) (c runConfig, err error) {
-	path := filepath.Join(dir, configFile)
+// readRunConfig reads a file that write wrote, or that somebody changed: a name that
+// it does not know is an error.
+func readRunConfig(path string) (c runConfig, err error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return c, err
 	}
-	if err := json.Unmarshal(b, &c); err != nil {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
@@ -123,19 +127,33 @@ func (l *metricsLog) close() error { return l.f.Close() }
 // writeMetricsCSV writes a row an epoch. What there is not is left empty; the
 // flip rates have a column a weight.
 func writeMetricsCSV(path string, weights []string, history []train.Epoch) error {
-	head := []string{"epoch", "step", "loss", "accuracy", "learning_rate", "validation_loss", "validation_accuracy"}
+	head := []string{"epoch", "step", "learning_rate"}
+	measures := func(prefix string) []string { return []string{prefix + "loss", prefix + "accuracy"} }
+	if len(history) > 0 && history[0].Training.Regression() {
+		measures = func(prefix string) []string {
+			return []string{prefix + "loss", prefix + "rmse", prefix + "mae", prefix + "r2"}
+		}
+	}
+	head = append(append(head, measures("")...), measures("validation_")...)
 	for _, name := range weights {
 		head = append(head, "flip_rate."+name)
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	values := func(m *train.Metrics) []string {
+		switch {
+		case m == nil:
+			return make([]string, len(measures("")))
+		case m.Regression():
+			return []string{number(m.Loss), number(m.RMSE), number(m.MAE), number(m.R2)}
+		}
+		return []string{number(m.Loss), number(m.Accuracy)}
+	}
 	return checkpoint.WriteFileAtomic(path, func(w io.Writer) error {
 		c := csv.NewWriter(w)
 		errs := []error{c.Write(head)}
 		for _, e := range history {
-			row := []string{strconv.Itoa(e.Epoch), strconv.Itoa(e.Step), number(e.Loss), number(e.Accuracy), number(e.LearnRate), "", ""}
-			if v := e.Validation; v != nil {
-				row[5], row[6] = number(v.Loss), number(v.Accuracy)
-			}
+			row := []string{strconv.Itoa(e.Epoch), strconv.Itoa(e.Step), number(e.LearnRate)}
+			row = append(append(row, values(&e.Training)...), values(e.Validation)...)
 			for i := range weights {
 				cell := ""
 				if i < len(e.FlipRates) {

@@ -32,20 +32,20 @@ func TestRunConfig(t *testing.T) {
 	dir := t.TempDir()
 	want := runConfig{"qat train --data 'a<b'", train.Defaults(), dataset.Source{Name: "digits", Split: dataset.SplitGiven}}
 	require.NoError(t, want.write(dir))
-	got, err := readRunConfig(dir)
+	got, err := readRunConfig(filepath.Join(dir, configFile))
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
 	b, err := os.ReadFile(filepath.Join(dir, configFile))
 	require.NoError(t, err)
 	assert.Contains(t, string(b), "'a<b'", "a person reads it")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, configFile), []byte("{"), 0o666))
-	_, err = readRunConfig(dir)
+	_, err = readRunConfig(filepath.Join(dir, configFile))
 	assert.ErrorContains(t, err, configFile)
 }
 
 func TestMetricsLog(t *testing.T) {
 	dir := t.TempDir()
-	history := []train.Epoch{{Epoch: 1, Step: 5, Loss: 2}, {Epoch: 2, Step: 10, Loss: 1, Validation: &train.Metrics{Accuracy: 0.5, Loss: 1.5}, FlipRates: []float64{0.25, 0}}}
+	history := []train.Epoch{{Epoch: 1, Step: 5, Training: train.Metrics{Loss: 2}}, {Epoch: 2, Step: 10, Training: train.Metrics{Loss: 1}, Validation: &train.Metrics{Accuracy: 0.5, Loss: 1.5}, FlipRates: []float64{0.25, 0}}}
 	read := func() string {
 		b, err := os.ReadFile(filepath.Join(dir, metricsFile))
 		require.NoError(t, err)
@@ -80,9 +80,9 @@ func TestMetricsLog(t *testing.T) {
 	rows, err := csv.NewReader(f).ReadAll()
 	require.NoError(t, err)
 	assert.Equal(t, [][]string{
-		{"epoch", "step", "loss", "accuracy", "learning_rate", "validation_loss", "validation_accuracy", "flip_rate.a", "flip_rate.b"},
-		{"1", "5", "2", "0", "0", "", "", "", ""},
-		{"2", "10", "1", "0", "0", "1.5", "0.5", "0.25", "0"},
+		{"epoch", "step", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy", "flip_rate.a", "flip_rate.b"},
+		{"1", "5", "0", "2", "0", "", "", "", ""},
+		{"2", "10", "0", "1", "0", "1.5", "0.5", "0.25", "0"},
 	}, rows)
 }
 
@@ -101,8 +101,8 @@ func TestPage(t *testing.T) {
 	} {
 		assert.Contains(t, page, want)
 	}
-	assert.NotEmpty(t, done["test_accuracy"])
-	c, err := readRunConfig(dir)
+	assert.NotEmpty(t, done["test"])
+	c, err := readRunConfig(filepath.Join(dir, configFile))
 	require.NoError(t, err)
 	assert.Equal(t, 16, c.Config.Model.HiddenSize)
 	assert.Equal(t, 8, c.Config.Model.WindowSize, "what the data decided")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,7 @@ const (
 
 // trainCommand is qat train.
 func trainCommand() *cobra.Command {
-	r := newRecipe()
+	r := newRecipe(true)
 	o := trainOptions{recipe: r}
 	cmd := &cobra.Command{
 		Use:   "train",
@@ -51,13 +52,11 @@ stops at once. A finished run in the directory is replaced, an unfinished one is
 			if err := o.judge(cmd); err != nil {
 				return err
 			}
-			return work(runTrain(cmd.Context(), o, cmd.OutOrStdout()))
+			return work(runTrain(cmd.Context(), o, newConsole(cmd)))
 		},
 	}
 	r.register(cmd.Flags())
 	f := cmd.Flags()
-	f.Var(textValue{&r.config.Model.Quantize, "mode"}, "quantize", "float, binary, ternary, int4 or int8")
-	f.Uint64Var(&r.config.Seed, "seed", 0, "seed of weights, order, dropout and augmentation")
 	f.StringVarP(&o.dir, "output", "o", defaultDir, "directory for "+latentsFile+" and "+curveFile)
 	f.StringVar(&o.resume, "resume", "", "go on with the unfinished run in this directory")
 	f.DurationVar(&o.every, "checkpoint-every", time.Minute, "time between checkpoints; 0 for none")
@@ -101,19 +100,18 @@ func (o *trainOptions) judge(cmd *cobra.Command) error {
 
 // result is what a run ends with, and the last line of --json.
 type result struct {
-	Event        string  `json:"event"`
-	TestAccuracy float64 `json:"test_accuracy"`
-	TestLoss     float64 `json:"test_loss"`
-	Seconds      float64 `json:"seconds"`
-	Parameters   int     `json:"parameters"`
-	FloatBytes   int     `json:"float_bytes"`
-	PackedBytes  int     `json:"packed_bytes"`
-	Dir          string  `json:"dir"`
+	Event       string        `json:"event"`
+	Test        train.Metrics `json:"test"`
+	Seconds     float64       `json:"seconds"`
+	Parameters  int           `json:"parameters"`
+	FloatBytes  int           `json:"float_bytes"`
+	PackedBytes int           `json:"packed_bytes"`
+	Dir         string        `json:"dir"`
 }
 
-func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
-	say := newReporter(stdout, o.asJSON)
-	t, parts, err := o.open(say)
+func runTrain(ctx context.Context, o trainOptions, c *console) error {
+	say := newReporter(c, o.asJSON)
+	t, parts, err := o.open(c)
 	if err != nil {
 		return err
 	}
@@ -123,7 +121,7 @@ func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
 	}
 	say.begin(t, o.source, parts)
 	start := time.Now()
-	if err := o.follow(ctx, t, say); err != nil {
+	if err := o.follow(ctx, t, say, c.log); err != nil {
 		return err
 	}
 	metrics, err := t.Evaluate(parts.Test)
@@ -134,7 +132,7 @@ func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
 	if err := t.Save(filepath.Join(o.dir, latentsFile), train.Saved{Config: t.Config(), Data: o.source, Preprocess: parts.Preprocess}); err != nil {
 		return err
 	}
-	if err := drawCurve(filepath.Join(o.dir, curveFile), t.History(), metrics); err != nil {
+	if err := drawCurve(filepath.Join(o.dir, curveFile), t.History(), t.BestEpoch(), metrics); err != nil {
 		return err
 	}
 	if err := (finished{t, o.source, parts, metrics, command}).writePage(o.dir); err != nil {
@@ -144,14 +142,14 @@ func runTrain(ctx context.Context, o trainOptions, stdout io.Writer) error {
 		return err
 	}
 	size := t.Size()
-	say.end(result{"done", metrics.Accuracy, metrics.Loss, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir})
+	say.end(result{"done", metrics, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir})
 	return nil
 }
 
 // describe writes config.json and returns the command that began the run.
 func (o *trainOptions) describe(ctx context.Context, t *train.Trainer) (command string, err error) {
 	if o.resume != "" { // the run is what it was begun as
-		c, err := readRunConfig(o.dir)
+		c, err := readRunConfig(filepath.Join(o.dir, configFile))
 		if errors.Is(err, os.ErrNotExist) { // lost, and nothing else depends on it
 			return commandLine(ctx), nil
 		}
@@ -166,7 +164,7 @@ func (o *trainOptions) checkpoints() checkpoint.Dir {
 }
 
 // open makes the trainer, anew or from the last checkpoint that is whole.
-func (o *trainOptions) open(say reporter) (t *train.Trainer, parts dataset.Parts, err error) {
+func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, err error) {
 	if o.resume != "" {
 		damaged, err := o.checkpoints().Latest(func(_ string, f checkpoint.File) (err error) {
 			t, o.source, err = train.Resume(f)
@@ -179,8 +177,9 @@ func (o *trainOptions) open(say reporter) (t *train.Trainer, parts dataset.Parts
 			return nil, parts, err
 		}
 		for _, d := range damaged {
-			say.warn(fmt.Sprintf("passed over a damaged checkpoint: %v", d))
+			c.log.Warn("passed over a damaged checkpoint", "error", d)
 		}
+		c.log.Info("resumed", "directory", o.dir, "step", t.Step())
 	}
 	if parts, err = o.source.Load(); err != nil || t != nil {
 		return t, parts, err
@@ -192,18 +191,22 @@ func (o *trainOptions) open(say reporter) (t *train.Trainer, parts dataset.Parts
 	if err := writable(o.dir); err != nil {
 		return nil, parts, err
 	}
+	if err := o.settle(parts.Train); err != nil {
+		return nil, parts, err
+	}
 	t, err = train.New(o.config, parts.Train, parts.Validation)
 	return t, parts, err
 }
 
 // follow runs the training, reports it and writes checkpoints. When ctx ends, it
 // writes a last one.
-func (o *trainOptions) follow(ctx context.Context, t *train.Trainer, say reporter) error {
+func (o *trainOptions) follow(ctx context.Context, t *train.Trainer, say reporter, log *slog.Logger) error {
 	save := func() error {
 		f, err := t.Checkpoint(o.source)
 		if err != nil {
 			return err
 		}
+		log.Info("saving a checkpoint", "directory", o.checkpoints().Path, "step", t.Step())
 		return o.checkpoints().Save(t.Step(), f)
 	}
 	metrics, err := openMetrics(o.dir, t.History())
