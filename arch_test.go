@@ -18,12 +18,13 @@ var mayImport = map[string][]string{
 	"quant":                   {"internal/kernel"},
 	"spec":                    {"quant", "internal/kernel"},
 	"checkpoint":              {},
-	"dataset":                 {},
+	"preprocess":              {},
+	"dataset":                 {"preprocess"},
 	"solver":                  {},
 	"":                        {"spec", "quant", "internal/kernel"},
-	"train":                   {"", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset"},
-	"cmd/qat/internal/report": {"train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset"},
-	"cmd/qat":                 {"cmd/qat/internal/report", "train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset"},
+	"train":                   {"", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
+	"cmd/qat/internal/report": {"train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
+	"cmd/qat":                 {"cmd/qat/internal/report", "train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
 }
 
 // usesGorgonia are the packages that may know Gorgonia.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/qat-go/qat/preprocess"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -63,7 +64,7 @@ func TestCollectionSet_targets(t *testing.T) {
 	assert.Equal(t, [][]float32{{1, 2}, {3, 4}}, [][]float32{train.Targets, test.Targets})
 	scale, err := FitTargets(c.All())
 	require.NoError(t, err)
-	assert.Equal(t, Scaler{Mean: []float64{2, 3}, Std: []float64{1, 1}}, scale)
+	assert.Equal(t, preprocess.Scaler{Mean: []float64{2, 3}, Std: []float64{1, 1}}, scale)
 
 	c.Series[1].Targets = c.Series[1].Targets[:1]
 	_, err = c.Set(p, nil)
@@ -178,7 +179,7 @@ func TestStreamed_changes(t *testing.T) {
 		d.stream = numbered1(ascending(n)).stream()
 		require.ErrorContains(t, last(d), fmt.Sprintf("%d series, had 11", n))
 	}
-	_, err = d.prepare.Stream(d.stream, 0, nil, 1)
+	_, err = NewStreamed(d.prepare, d.stream, 0, nil, 1)
 	require.True(t, errors.Is(err, errNoSeries))
 }
 

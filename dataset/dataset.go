@@ -1,7 +1,7 @@
 // Package dataset holds sequences with classes or targets: readers of files, splits,
 // preprocessing, and one small real data set embedded in the binary.
 //
-// A reader gives a Stream of Series as they were recorded; a Preprocess makes of
+// A reader gives a Stream of Series as they were recorded; a preprocess.Pipeline makes of
 // them what a model reads: a Set in memory, or a Streamed one that reads its files
 // anew for each epoch. Both are Data, which is what a trainer takes.
 //

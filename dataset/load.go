@@ -3,6 +3,8 @@ package dataset
 import (
 	"errors"
 	"fmt"
+
+	"github.com/qat-go/qat/preprocess"
 )
 
 // part is the series of one part of a source.
@@ -65,10 +67,10 @@ func (s Source) loadFiles() (Parts, error) {
 }
 
 // data makes a part into what a model reads, in memory if it fits.
-func (r *reading) data(p *Preprocess, of part, classes []string, name string) (Data, error) {
+func (r *reading) data(p *preprocess.Pipeline, of part, classes []string, name string) (Data, error) {
 	size := 4 * int64(p.Window) * int64(p.Features())
 	buffer := max(1, int(min(r.memory()/size, int64(of.n))))
-	d, err := p.Stream(of.Stream, of.n, classes, buffer)
+	d, err := NewStreamed(p, of.Stream, of.n, classes, buffer)
 	if err != nil {
 		return nil, err
 	}

@@ -5,52 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"math"
+
+	"github.com/qat-go/qat/preprocess"
 )
-
-// Scaler standardises channels.
-//
-//	y = (x - mean) / std
-//
-// Shapes: Mean, Std [E].
-// Units: those of x; Std is above 0.
-type Scaler struct {
-	Mean []float64 `json:"mean"`
-	Std  []float64 `json:"std"`
-}
-
-// Apply scales x, a value of channel c, in float64, and rounds once.
-func (s *Scaler) Apply(x float32, c int) float32 {
-	return float32((float64(x) - s.Mean[c]) / s.Std[c])
-}
-
-// Invert gives back the value of channel c that Apply made y of, within
-// rounding: a prediction in the units of the data.
-func (s *Scaler) Invert(y float32, c int) float32 {
-	// The conversion keeps a CPU from fusing the product with the sum.
-	return float32(float64(float64(y)*s.Std[c]) + s.Mean[c])
-}
-
-// Validate reports what is wrong with the scaler of n channels.
-func (s *Scaler) Validate(n int) error {
-	if len(s.Mean) != n || len(s.Std) != n {
-		return fmt.Errorf("dataset: %d means and %d deviations, want %d of each", len(s.Mean), len(s.Std), n)
-	}
-	for c := range n {
-		if m, d := s.Mean[c], s.Std[c]; math.IsNaN(m) || math.IsInf(m, 0) || !(d > 0) || math.IsInf(d, 0) {
-			return fmt.Errorf("dataset: channel %d has mean %v and deviation %v, want finite numbers, the second above 0", c, m, d)
-		}
-	}
-	return nil
-}
-
-// identityScaler leaves n channels as they are.
-func identityScaler(n int) Scaler {
-	s := Scaler{Mean: make([]float64, n), Std: make([]float64, n)}
-	for c := range s.Std {
-		s.Std[c] = 1
-	}
-	return s
-}
 
 // ScalerFit takes the mean and the deviation of each channel from values that
 // come a few at a time. Missing values do not count.
@@ -96,8 +53,8 @@ func (f *ScalerFit) Add(values []float32) {
 // Scaler is what was found: the mean and the deviation of the whole (not of a
 // sample of it). The deviation of a constant channel is 1; one without any value
 // has mean 0 besides.
-func (f *ScalerFit) Scaler() Scaler {
-	s := identityScaler(len(f.count))
+func (f *ScalerFit) Scaler() preprocess.Scaler {
+	s := preprocess.Identity(len(f.count))
 	for c, n := range f.count {
 		s.Mean[c] = f.mean[c]
 		if n > 0 && f.m2[c] > 0 {
@@ -110,22 +67,22 @@ func (f *ScalerFit) Scaler() Scaler {
 // FitTargets finds the scaler of the targets of seq.
 //
 // Errors: the first of seq; no series, or one without targets.
-func FitTargets(seq iter.Seq2[Series, error]) (Scaler, error) {
+func FitTargets(seq iter.Seq2[Series, error]) (preprocess.Scaler, error) {
 	var fit *ScalerFit
 	for one, err := range seq {
 		if err != nil {
-			return Scaler{}, err
+			return preprocess.Scaler{}, err
 		}
 		if fit == nil {
 			fit = NewScalerFit(len(one.Targets))
 		}
 		if n := len(one.Targets); n == 0 || n != len(fit.count) {
-			return Scaler{}, fmt.Errorf("dataset: %s: %s, want as many as the first, and 1 or more", one.Where, plural(n, "target"))
+			return preprocess.Scaler{}, fmt.Errorf("dataset: %s: %s, want as many as the first, and 1 or more", one.Where, plural(n, "target"))
 		}
 		fit.Add(one.Targets)
 	}
 	if fit == nil {
-		return Scaler{}, errors.New("dataset: targets of no series")
+		return preprocess.Scaler{}, errors.New("dataset: targets of no series")
 	}
 	return fit.Scaler(), nil
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/qat-go/qat/preprocess"
 )
 
 // Series is one sequence as it was read: T steps of E channels.
@@ -152,8 +154,8 @@ func (c *Collection) stream() *Stream {
 //
 // Errors: no series; a series with other channels; a class that classes does not
 // have, with its place in the file.
-func (c *Collection) Set(p *Preprocess, classes []string) (*Set, error) {
-	d, err := p.Stream(c.stream(), c.Len(), classes, 1)
+func (c *Collection) Set(p *preprocess.Pipeline, classes []string) (*Set, error) {
+	d, err := NewStreamed(p, c.stream(), c.Len(), classes, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/qat-go/qat/preprocess"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -172,7 +173,7 @@ func TestInput_gzip(t *testing.T) {
 	require.NoError(t, err)
 	p, err := FitPreprocess(PreprocessOptions{Raw: true}, c.Channels, c.All())
 	require.NoError(t, err)
-	p.Scale = Scaler{Mean: make([]float64, 8), Std: []float64{16, 16, 16, 16, 16, 16, 16, 16}}
+	p.Scale = preprocess.Scaler{Mean: make([]float64, 8), Std: []float64{16, 16, 16, 16, 16, 16, 16, 16}}
 	set, err := c.Set(p, c.Classes)
 	require.NoError(t, err)
 	set.Name = digits.Name

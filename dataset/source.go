@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/qat-go/qat/preprocess"
 )
 
 // Source says which data a run uses and how it is split, so that the same parts
@@ -44,9 +46,9 @@ const MemoryDefault = 1 << 30
 // Parts is a source's data, split.
 type Parts struct {
 	Train, Test Data
-	Validation  Data        // nil for none
-	Preprocess  *Preprocess // what made the values of files; nil for embedded data
-	Notes       []string    // every decision that was made on the way
+	Validation  Data                 // nil for none
+	Preprocess  *preprocess.Pipeline // what made the values of files; nil for embedded data
+	Notes       []string             // every decision that was made on the way
 }
 
 // The splits of a Source.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/qat-go/qat/preprocess"
 )
 
 // Streamed is data that is read from its files anew for each epoch, so that it may
@@ -11,16 +13,16 @@ import (
 type Streamed struct {
 	facts   Facts
 	stream  *Stream
-	prepare *Preprocess
+	prepare *preprocess.Pipeline
 	number  map[string]int // of each class
 	buffer  int            // series
 }
 
-// Stream makes Data of a stream, which has n series. Shuffled epochs go through a
+// NewStreamed makes Data of a stream, which has n series. Shuffled epochs go through a
 // buffer of so many series: their order is a full shuffle only if it holds all.
 //
 // Errors: a stream that does not fit p, or no series.
-func (p *Preprocess) Stream(s *Stream, n int, classes []string, buffer int) (*Streamed, error) {
+func NewStreamed(p *preprocess.Pipeline, s *Stream, n int, classes []string, buffer int) (*Streamed, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("dataset: %s: %w", s.Name, errNoSeries)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/qat-go/qat"
 	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/spec"
 )
 
@@ -27,7 +28,7 @@ type Task struct {
 	Classes []string `json:"classes,omitempty"`
 	Outputs int      `json:"outputs,omitempty"` // targets; 0 with classes
 	// Targets scales targets: the head's outputs are standardised.
-	Targets *dataset.Scaler `json:"targets,omitempty"`
+	Targets *preprocess.Scaler `json:"targets,omitempty"`
 }
 
 // Regression says that there are targets and not classes.
@@ -89,11 +90,11 @@ func NewModel(m spec.Model, data dataset.Data, seed uint64) (*Model, error) {
 }
 
 // targetScale standardises the targets of data.
-func targetScale(data dataset.Data) (dataset.Scaler, error) {
+func targetScale(data dataset.Data) (preprocess.Scaler, error) {
 	fit := dataset.NewScalerFit(data.Facts().Outputs)
 	for e, err := range data.Epoch(0, 0) {
 		if err != nil {
-			return dataset.Scaler{}, err
+			return preprocess.Scaler{}, err
 		}
 		fit.Add(e.Targets)
 	}
@@ -125,7 +126,7 @@ type Saved struct {
 	Data   dataset.Source `json:"data"`
 	Task
 	// Preprocess made the model's inputs of a file's series; nil for embedded data.
-	Preprocess *dataset.Preprocess `json:"preprocess,omitempty"`
+	Preprocess *preprocess.Pipeline `json:"preprocess,omitempty"`
 }
 
 // The metadata of a file of latents.

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/preprocess"
 )
 
 // ridgePenalty is scikit-learn's default.
@@ -17,7 +18,7 @@ const ridgePenalty = 1.0
 //
 // Errors: as NearestTargets.
 func MeanTarget(train, test *dataset.Set) (Metrics, error) {
-	return regress(train, test, func(scale *dataset.Scaler) (func(x []float32, y []float64), error) {
+	return regress(train, test, func(scale *preprocess.Scaler) (func(x []float32, y []float64), error) {
 		return func(_ []float32, y []float64) { copy(y, scale.Mean) }, nil
 	})
 }
@@ -28,7 +29,7 @@ func MeanTarget(train, test *dataset.Set) (Metrics, error) {
 // Errors: a set that dataset.Set.Validate refuses, one without targets, or two sets
 // of different steps, channels or numbers of targets.
 func NearestTargets(train, test *dataset.Set) (Metrics, error) {
-	return regress(train, test, func(*dataset.Scaler) (func(x []float32, y []float64), error) {
+	return regress(train, test, func(*preprocess.Scaler) (func(x []float32, y []float64), error) {
 		return func(x []float32, y []float64) {
 			for k, v := range train.Example(nearest(train, x)).Targets {
 				y[k] = float64(v)
@@ -45,13 +46,13 @@ func NearestTargets(train, test *dataset.Set) (Metrics, error) {
 // Errors: as NearestTargets; equations that cannot be solved.
 // Source: scikit-learn's Ridge() on standardised targets.
 func RidgeRegression(train, test *dataset.Set) (Metrics, error) {
-	return regress(train, test, func(scale *dataset.Scaler) (func(x []float32, y []float64), error) {
+	return regress(train, test, func(scale *preprocess.Scaler) (func(x []float32, y []float64), error) {
 		return fitRidge(train, scale)
 	})
 }
 
 // regress fits a method to train and measures it on test, in the targets' units.
-func regress(train, test *dataset.Set, fit func(*dataset.Scaler) (func(x []float32, y []float64), error)) (Metrics, error) {
+func regress(train, test *dataset.Set, fit func(*preprocess.Scaler) (func(x []float32, y []float64), error)) (Metrics, error) {
 	if err := checkBaseline(train, test); err != nil {
 		return Metrics{}, err
 	}
@@ -82,7 +83,7 @@ func regress(train, test *dataset.Set, fit func(*dataset.Scaler) (func(x []float
 }
 
 // fitRidge solves the equations of the smaller of features and sequences.
-func fitRidge(train *dataset.Set, scale *dataset.Scaler) (func(x []float32, y []float64), error) {
+func fitRidge(train *dataset.Set, scale *preprocess.Scaler) (func(x []float32, y []float64), error) {
 	n, features, outputs := train.Len(), train.Steps*train.Channels, train.Outputs
 	mean := make([]float64, features)
 	for i := range n {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/train"
 	"github.com/schollz/progressbar/v3"
 )
@@ -80,7 +81,7 @@ func describeData(w io.Writer, source dataset.Source, parts dataset.Parts) {
 }
 
 // frameText says how steps were made of a file's.
-func frameText(p *dataset.Preprocess) string {
+func frameText(p *preprocess.Pipeline) string {
 	if p == nil || p.Frame == 1 && p.Hop == 1 {
 		return ""
 	}
