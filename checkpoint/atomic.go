@@ -108,13 +108,22 @@ func regular(info fs.FileInfo) error {
 // permissions are left to the umask, which os.CreateTemp does not.
 func createTemp(dir string) (*os.File, error) {
 	for i := range maxTempFiles {
-		name := filepath.Join(dir, fmt.Sprintf(".qat-%03d.tmp", i))
+		name := filepath.Join(dir, tempName(i))
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
 		}
 	}
 	return nil, fmt.Errorf("the directory holds %d temporary files .qat-*.tmp, remove them", maxTempFiles)
+}
+
+func tempName(i int) string { return fmt.Sprintf(".qat-%03d.tmp", i) }
+
+// isTemp says whether path is the temporary file of a file in dir.
+func isTemp(path, dir string) bool {
+	var i int
+	_, err := fmt.Sscanf(filepath.Base(path), ".qat-%d.tmp", &i)
+	return err == nil && path == filepath.Join(dir, tempName(i))
 }
 
 // fill lets write write, and brings the file to the disk.
@@ -146,10 +155,10 @@ func syncDir(dir *os.File) error {
 }
 
 // inFile says which file the error is of, once: an error of package os that
-// names the same file is cut to its operation and reason.
+// names the same file, or its temporary one, is cut to its operation and reason.
 func inFile(path string, err error) error {
 	var inner *fs.PathError
-	if errors.As(err, &inner) && inner == err && inner.Path == path {
+	if errors.As(err, &inner) && inner == err && (inner.Path == path || isTemp(inner.Path, filepath.Dir(path))) {
 		err = fmt.Errorf("%s: %w", inner.Op, inner.Err)
 	}
 	return fmt.Errorf("checkpoint: %s: %w", path, err)

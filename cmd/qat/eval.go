@@ -40,7 +40,7 @@ func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
 	c, saved, err := train.Load(filepath.Join(dir, latentsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		if steps, _ := (checkpoint.Dir{Path: filepath.Join(dir, checkpointDir)}).Steps(); len(steps) > 0 {
-			return fmt.Errorf("the run in %s is unfinished, at step %d: go on with: qat train --resume %s", dir, steps[0], dir)
+			return fmt.Errorf("the run in %s is unfinished, at step %d: go on with: qat train --resume %s", dir, steps[0], shellQuote(dir))
 		}
 	}
 	if err != nil {

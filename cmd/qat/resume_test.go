@@ -34,6 +34,12 @@ func process(args ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, &errs
 }
 
+// waitFor waits for what another process does.
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	require.Eventually(t, done, time.Minute, 5*time.Millisecond)
+}
+
 func latentBytes(t *testing.T, dir string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, latentsFile))
@@ -132,7 +138,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	cmd, _ := process(append([]string{"train", "-o", dir, "--checkpoint-steps", "5"}, recipe...)...)
 	require.NoError(t, cmd.Start())
 	d := checkpoint.Dir{Path: filepath.Join(dir, checkpointDir), Keep: 1}
-	require.Eventually(t, func() bool { s, _ := d.Steps(); return len(s) >= 2 }, time.Minute, 5*time.Millisecond)
+	waitFor(t, func() bool { s, _ := d.Steps(); return len(s) >= 2 })
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	files, err := filepath.Glob(filepath.Join(d.Path, "step-*.safetensors"))

@@ -129,21 +129,44 @@ func runTrain(ctx context.Context, o trainOptions, c *console) error {
 		return err
 	}
 	seconds := time.Since(start).Seconds()
-	if err := t.Save(filepath.Join(o.dir, latentsFile), train.Saved{Config: t.Config(), Data: o.source, Preprocess: parts.Preprocess}); err != nil {
-		return err
-	}
-	if err := drawCurve(filepath.Join(o.dir, curveFile), t.History(), t.BestEpoch(), metrics); err != nil {
-		return err
-	}
-	if err := (finished{t, o.source, parts, metrics, command}).writePage(o.dir); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(o.checkpoints().Path); err != nil { // they were for the way here
-		return err
+	if err := o.finish(finished{t, o.source, parts, metrics, command}); err != nil {
+		return o.withWayOn(err)
 	}
 	size := t.Size()
 	say.end(result{"done", metrics, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir})
 	return nil
+}
+
+// finish writes what a run ends with, and removes the checkpoints, which were for
+// the way here.
+func (o *trainOptions) finish(f finished) error {
+	saved := train.Saved{Config: f.Config(), Data: o.source, Preprocess: f.parts.Preprocess}
+	if err := f.Save(filepath.Join(o.dir, latentsFile), saved); err != nil {
+		return err
+	}
+	if err := drawCurve(filepath.Join(o.dir, curveFile), f.History(), f.BestEpoch(), f.metrics); err != nil {
+		return err
+	}
+	if err := f.writePage(o.dir); err != nil {
+		return err
+	}
+	return os.RemoveAll(o.checkpoints().Path)
+}
+
+// wayOn is the command that goes on with the run.
+func (o *trainOptions) wayOn() string { return "qat train --resume " + shellQuote(o.dir) }
+
+// withWayOn adds to an error of writing how the run goes on from its last
+// checkpoint, if it has one.
+func (o *trainOptions) withWayOn(err error) error {
+	if err == nil {
+		return nil
+	}
+	steps, none := o.checkpoints().Steps()
+	if none != nil || len(steps) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; the run is saved up to step %d: go on with: %s", err, steps[0], o.wayOn())
 }
 
 // describe writes config.json and returns the command that began the run.
@@ -186,7 +209,7 @@ func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, 
 	}
 	// What would stop the run at its end must not be found out there.
 	if steps, err := o.checkpoints().Steps(); err == nil && len(steps) > 0 {
-		return nil, parts, fmt.Errorf("%s holds an unfinished run, at step %d: go on with --resume %s, or name another directory with -o", o.dir, steps[0], o.dir)
+		return nil, parts, fmt.Errorf("%s holds an unfinished run, at step %d: go on with: %s, or name another directory with -o", o.dir, steps[0], o.wayOn())
 	}
 	if err := writable(o.dir); err != nil {
 		return nil, parts, err
@@ -211,19 +234,19 @@ func (o *trainOptions) follow(ctx context.Context, t *train.Trainer, say reporte
 	}
 	metrics, err := openMetrics(o.dir, t.History())
 	if err != nil {
-		return err
+		return o.withWayOn(err)
 	}
 	defer metrics.close()
 	saved := time.Now()
 	err = follow(ctx, t, say, func(e train.Event) error {
 		if e.EpochEnd {
 			if err := metrics.add(t.History()); err != nil {
-				return err
+				return o.withWayOn(err)
 			}
 		}
 		if o.everySteps > 0 && t.Step()%o.everySteps == 0 || o.every > 0 && time.Since(saved) >= o.every {
 			saved = time.Now()
-			return save()
+			return o.withWayOn(save())
 		}
 		return nil
 	})
@@ -231,9 +254,9 @@ func (o *trainOptions) follow(ctx context.Context, t *train.Trainer, say reporte
 		return err
 	}
 	if err := save(); err != nil {
-		return err
+		return o.withWayOn(err)
 	}
-	return &interruption{fmt.Sprintf("interrupted after step %d; go on with: qat train --resume %s", t.Step(), o.dir), err}
+	return &interruption{fmt.Sprintf("interrupted after step %d; go on with: %s", t.Step(), o.wayOn()), err}
 }
 
 // interruption is an end by Ctrl-C with everything saved.
