@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"solver":                  {},
 	"":                        {"spec", "quant", "internal/kernel"},
 	"train":                   {"", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
+	"scripts/recording":       {},
 	"cmd/qat/internal/report": {"train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
 	"cmd/qat":                 {"cmd/qat/internal/report", "train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
 }
