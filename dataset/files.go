@@ -15,8 +15,8 @@ const (
 	FormatNPY       = "npy"
 )
 
-// format is what the files are, by their names unless it is given.
-func (s Source) format() (string, error) {
+// FileFormat is what the files are, by their names unless it is given.
+func (s Source) FileFormat() (string, error) {
 	if s.Format != "" {
 		if formats := []string{FormatTS, FormatWide, FormatRecording, FormatNPY}; !slices.Contains(formats, s.Format) {
 			return "", fmt.Errorf("dataset: unknown format %q: want one of %s", s.Format, strings.Join(formats, ", "))
@@ -43,7 +43,7 @@ func (s Source) Open(files []string) (*Stream, error) {
 	if len(files) == 0 {
 		return nil, fmt.Errorf("dataset: no files")
 	}
-	format, err := s.format()
+	format, err := s.FileFormat()
 	if err != nil {
 		return nil, err
 	}

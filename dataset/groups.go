@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"slices"
 )
 
@@ -9,32 +10,34 @@ const groupTries = 64
 
 // grouping is the groups of an index, by number.
 type grouping struct {
+	names   []string
 	sizes   []int   // series of each group
 	classes [][]int // series of each group and class
 	of      []int   // the group of each series
 }
 
 func (x *Index) grouping() *grouping {
-	number := func(names []string) (of []int, count int) {
+	number := func(names []string) (of []int, sorted []string) {
 		of = make([]int, x.n)
 		seen := map[string]bool{}
 		for _, name := range names {
 			seen[name] = true
 		}
 		at := map[string]int{}
-		for i, name := range sortedClasses(seen) {
+		sorted = sortedClasses(seen)
+		for i, name := range sorted {
 			at[name] = i
 		}
 		for i, name := range names {
 			of[i] = at[name]
 		}
-		return of, max(len(seen), 1)
+		return of, sorted
 	}
 	class, classes := number(x.Labels)
 	of, groups := number(x.Groups)
-	g := &grouping{sizes: make([]int, groups), classes: make([][]int, groups), of: of}
+	g := &grouping{names: groups, sizes: make([]int, len(groups)), classes: make([][]int, len(groups)), of: of}
 	for i := range g.classes {
-		g.classes[i] = make([]int, classes)
+		g.classes[i] = make([]int, max(len(classes), 1))
 	}
 	for i := range x.n {
 		g.sizes[of[i]]++
@@ -48,7 +51,7 @@ func (x *Index) grouping() *grouping {
 // nearest to those asked for.
 func (x *Index) splitGroups(parts *Partition, o SplitOptions) error {
 	if x.Groups == nil {
-		return x.fault("a split by group of series without groups: name the group column, or split by series")
+		return x.fault("a split by group, but %w: name the group column, or split by series", ErrNoGroups)
 	}
 	g := x.grouping()
 	if n := len(g.sizes); n < o.parts() {
@@ -69,7 +72,24 @@ func (x *Index) splitGroups(parts *Partition, o SplitOptions) error {
 		list := lists[best[group]]
 		*list = append(*list, i)
 	}
+	parts.Notes = append(parts.Notes, g.notes(best)...)
 	return nil
+}
+
+// notes name the groups of the parts that are not for training.
+func (g *grouping) notes(part []int) (notes []string) {
+	for p, name := range []string{"test", "validation"} {
+		var in []string
+		for group, of := range part {
+			if of == p {
+				in = append(in, g.names[group])
+			}
+		}
+		if len(in) > 0 {
+			notes = append(notes, fmt.Sprintf("the %s part is %d of %s: %s", name, len(in), plural(len(part), "group"), listed(in)))
+		}
+	}
+	return notes
 }
 
 // deal gives groups, in order, to test, then to validation, then to train: to a

@@ -12,6 +12,7 @@ type Index struct {
 	Horizon         int
 	segment, starts []int
 	n               int
+	values, missing int // of all series
 }
 
 // NewIndex reads all of s.
@@ -53,6 +54,21 @@ func (x *Index) add(one Series) {
 	x.Groups = append(x.Groups, one.Group)
 	x.segment = append(x.segment, one.Segment)
 	x.starts = append(x.starts, one.Start)
+	x.values += len(one.Values)
+	for _, v := range one.Values {
+		if v != v {
+			x.missing++
+		}
+	}
+}
+
+// missingNote says how many values are missing and what is done about it.
+func (x *Index) missingNote() []string {
+	if x.missing == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%.2g%% of the values of %s are missing: each is filled by the last of its channel before it, or the channel's mean where there is none",
+		100*float64(x.missing)/float64(x.values), x.Name)}
 }
 
 // check refuses names that only some series have, and drops those that none has.

@@ -3,6 +3,9 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
 
 	"github.com/qat-go/qat/preprocess"
 )
@@ -18,8 +21,25 @@ type part struct {
 // reading is files on their way to parts.
 type reading struct {
 	Source
+	by    SplitBy // as it was split
 	notes []string
 }
+
+// note keeps what was not said before: training and test files are read alike.
+func (r *reading) note(notes ...string) {
+	for _, n := range notes {
+		if !slices.Contains(r.notes, n) {
+			r.notes = append(r.notes, n)
+		}
+	}
+}
+
+// The reasons why files cannot be trained on that a caller may want to explain by its
+// own words.
+var (
+	ErrNothingToLearn = errors.New("the series have neither classes nor targets")
+	ErrNumbers        = errors.New("the classes are numbers")
+)
 
 // opened is files that were read once.
 type opened struct {
@@ -39,17 +59,16 @@ func (s Source) loadFiles() (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
-	switch {
-	case train.Outputs == 0 && len(classes) == 0:
-		return Parts{}, fmt.Errorf("dataset: %s: the series have neither classes nor targets: name the column of one", train.Name)
-	case train.Outputs == 0 && len(classes) < 2:
-		return Parts{}, fmt.Errorf("dataset: %s: %d class in the training part, want 2 or more", train.Name, len(classes))
+	if train.Outputs == 0 {
+		if err := judgeClasses(classes, train.n); err != nil {
+			return Parts{}, fmt.Errorf("dataset: %s: %w", train.Name, err)
+		}
 	}
 	p, err := FitPreprocess(s.Prepare, train.Channels, train.All())
 	if err != nil {
 		return Parts{}, err
 	}
-	parts := Parts{Preprocess: p}
+	parts := Parts{Preprocess: p, Split: r.by}
 	for _, one := range []struct {
 		to   *Data
 		from *part
@@ -64,6 +83,25 @@ func (s Source) loadFiles() (Parts, error) {
 	}
 	parts.Notes = r.notes
 	return parts, nil
+}
+
+// judgeClasses refuses what cannot be learnt, or is no class.
+func judgeClasses(classes []string, series int) error {
+	switch len(classes) {
+	case 0:
+		return fmt.Errorf("%w: name the column of one", ErrNothingToLearn)
+	case 1:
+		return fmt.Errorf("the only class is %s, want 2 or more", classes[0])
+	}
+	numbers, whole := true, true
+	for _, c := range classes {
+		x, err := strconv.ParseFloat(c, 64)
+		numbers, whole = numbers && err == nil, whole && x == math.Trunc(x)
+	}
+	if numbers && !whole && 2*len(classes) > series {
+		return fmt.Errorf("%w, %d different ones such as %s in %s to train on: name the column as a target", ErrNumbers, len(classes), classes[0], plural(series, "series"))
+	}
+	return nil
 }
 
 // data makes a part into what a model reads, in memory if it fits.
@@ -81,7 +119,7 @@ func (r *reading) data(p *preprocess.Pipeline, of part, classes []string, name s
 	if name == "training" {
 		shuffled = fmt.Sprintf(", shuffled among %d of %d series at a time", buffer, of.n)
 	}
-	r.notes = append(r.notes, fmt.Sprintf("the %s part is read from its files each time%s: it is larger than the %d MiB to be held", name, shuffled, r.memory()>>20))
+	r.note(fmt.Sprintf("the %s part is read from its files each time%s: it is larger than the %d MiB to be held", name, shuffled, r.memory()>>20))
 	return d, nil
 }
 
@@ -109,7 +147,8 @@ func (r *reading) split() (train, validation, test *part, classes []string, err 
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}
-	r.notes = append(r.notes, partition.Notes...)
+	r.by = partition.By
+	r.note(partition.Notes...)
 	if all.Outputs == 0 {
 		if classes = all.Classes; classes == nil {
 			classes = all.index.classes()
@@ -127,9 +166,17 @@ func (r *reading) split() (train, validation, test *part, classes []string, err 
 		return nil, nil, nil, nil, err
 	}
 	if own.Outputs != all.Outputs {
-		return nil, nil, nil, nil, fmt.Errorf("dataset: %s: %s, want %d as the training data has", own.Name, plural(own.Outputs, "target"), all.Outputs)
+		return nil, nil, nil, nil, fmt.Errorf("dataset: %s: saw %s, want %s as the training data has", own.Name, learnt(own.Outputs), learnt(all.Outputs))
 	}
 	return train, validation, &part{own.Stream, own.index.Len(), own.held}, classes, nil
+}
+
+// learnt is what series with so many targets are for.
+func learnt(outputs int) string {
+	if outputs == 0 {
+		return "classes"
+	}
+	return plural(outputs, "target")
 }
 
 // read opens files: into memory if they fit, else an index of them alone.
@@ -138,19 +185,24 @@ func (r *reading) read(files []string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.notes = append(r.notes, stream.Notes...)
+	r.note(stream.Notes...)
 	c, err := collect(stream, r.memory())
-	if errors.Is(err, errTooLarge) {
-		index, err := NewIndex(stream)
-		r.notes = append(r.notes, skippedNotes(stream.Skipped())...)
-		return &opened{stream, index, false, stream.Pick}, err
+	if err != nil && !errors.Is(err, errTooLarge) {
+		return nil, err
+	}
+	o := &opened{Stream: stream, pick: stream.Pick}
+	if held := err == nil; held {
+		o = &opened{Stream: c.stream(), held: true, pick: c.pick}
+		o.index, err = c.Index()
+	} else {
+		o.index, err = NewIndex(stream)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.notes = append(r.notes, skippedNotes(c.Skipped)...)
-	index, err := c.Index()
-	return &opened{c.stream(), index, true, c.pick}, err
+	r.note(skippedNotes(stream.Skipped())...)
+	r.note(o.index.missingNote()...)
+	return o, nil
 }
 
 // pick is the stream of the series at indices.

@@ -192,8 +192,11 @@ func (a *npyArray) notFinite(i int, v float64) error {
 		place[axis] = strconv.Itoa(i % a.shape[axis])
 		i /= a.shape[axis]
 	}
-	return &FormatError{File: a.in.Name, Part: "element [" + strings.Join(place, ", ") + "]",
-		Saw: fmt.Sprint(v), Want: "a finite number that fits 32 bits, or NaN where it is missing"}
+	want := "a finite number that fits 32 bits, or NaN where it is missing"
+	if math.IsNaN(v) { // only what is to be learnt may not be missing
+		want = "a number to learn"
+	}
+	return &FormatError{File: a.in.Name, Part: "element [" + strings.Join(place, ", ") + "]", Saw: fmt.Sprint(v), Want: want}
 }
 
 // names reads n names: text, integers or booleans.

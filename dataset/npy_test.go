@@ -174,7 +174,7 @@ func TestReadNPY_errors(t *testing.T) {
 		{"too_large", npyFile("<f8", "(1, 2)", []float64{1, 1e300}), nil, "element [0, 1]: saw 1e+300, want a finite number that fits"},
 		{"y_shape", good, npyFile("<i8", "(3,)", []int64{1, 2, 3}), "y.npy: saw the shape [3], want [2] or [2, K] for the series of x.npy"},
 		{"y_one_hot", good, npyFile("<i8", "(2, 2)", []int64{1, 0, 0, 1}), "saw the shape [2 2], want [2]: one class"},
-		{"y_nan", good, npyFile("<f4", "(2,)", []float32{1, nan}), "y.npy: element [1]: saw NaN"},
+		{"y_nan", good, npyFile("<f4", "(2,)", []float32{1, nan}), "y.npy: element [1]: saw NaN, want a number to learn"},
 		{"y_empty", good, npyFile("<U1", "(2,)", utf32("a", "\x00")), `y.npy: element [1]: saw "", want a name`},
 		{"y_letters", good, npyFile("<U1", "(2,)", []uint32{'a', 1 << 30}), "y.npy: element [1]"},
 	} {

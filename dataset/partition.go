@@ -67,6 +67,12 @@ type Partition struct {
 	Notes []string // what should be known of it: a class without training series
 }
 
+// The reasons to refuse a split that a caller may want to explain by its own words.
+var (
+	ErrOverlap  = errors.New("windows overlap")
+	ErrNoGroups = errors.New("no series has a group")
+)
+
 // Split divides the series. It is a pure function of the index and o.
 //
 // Errors: fractions that make an empty part; by group, fewer groups than parts;
@@ -94,9 +100,9 @@ func (x *Index) Split(o SplitOptions) (*Partition, error) {
 	case o.By == SplitByTime:
 		err = x.splitTime(parts, o)
 	case x.overlaps() && !o.LeakOverlaps:
-		err = x.fault("windows overlap (stride %d is less than window %d), so a split by series puts nearly the same window "+
+		err = x.fault("%w (stride %d is less than window %d), so a split by series puts nearly the same window "+
 			"into two parts: split by group or by time, or set a stride of %d or more, or allow the leak by name",
-			x.Stride, x.Window, x.Window)
+			ErrOverlap, x.Stride, x.Window, x.Window)
 	default:
 		err = x.splitSeries(parts, o)
 	}

@@ -73,7 +73,7 @@ func TestIndexSplit_groups(t *testing.T) {
 	assert.Len(t, countOf(groups, p.Test), 1)
 	assert.Len(t, countOf(labels, p.Test), 2, "a way is chosen in which no class is missing")
 	assert.Len(t, countOf(labels, p.Validation), 2)
-	assert.Empty(t, p.Notes)
+	assert.Equal(t, []string{"the test part is 1 of 5 groups: " + groups[p.Test[0]], "the validation part is 1 of 5 groups: " + groups[p.Validation[0]]}, p.Notes)
 }
 
 func TestIndexSplit_overlap(t *testing.T) {
@@ -112,7 +112,8 @@ func TestIndexSplit_errors(t *testing.T) {
 	_, err := indexed(nil, repeated("p", 9)).Split(SplitOptions{Test: 0.2})
 	assert.ErrorContains(t, err, "1 group cannot make 2 parts")
 	_, err = indexed(repeated("a", 9), nil).Split(SplitOptions{Test: 0.2, By: SplitByGroup})
-	assert.ErrorContains(t, err, "series without groups")
+	assert.ErrorIs(t, err, ErrNoGroups)
+	assert.ErrorContains(t, err, "a split by group, but no series has a group: name the group column")
 	_, err = indexed(repeated("a", 2), nil).Split(SplitOptions{Test: 0.2, Validation: 0.2})
 	assert.ErrorContains(t, err, "2 series cannot make 3 parts")
 	c := &Collection{Name: "c", Series: []Series{{Group: "p"}, {}}}

@@ -48,6 +48,7 @@ type Parts struct {
 	Train, Test Data
 	Validation  Data                 // nil for none
 	Preprocess  *preprocess.Pipeline // what made the values of files; nil for embedded data
+	Split       SplitBy              // as files were split; empty for embedded data
 	Notes       []string             // every decision that was made on the way
 }
 
@@ -106,7 +107,30 @@ func (s Source) Validate() error {
 	if s.Memory < 0 {
 		fault("memory of %d bytes, want 0 or more", s.Memory)
 	}
+	if !embedded {
+		errs = append(errs, s.validateFormat())
+	}
 	return errors.Join(errs...)
+}
+
+// validateFormat reports what is wrong with the format of the files, and with the
+// options of that format.
+func (s Source) validateFormat() error {
+	format, err := s.FileFormat()
+	if err != nil {
+		return err
+	}
+	if format == FormatRecording {
+		err = s.Recording.Validate()
+	}
+	for _, path := range s.Test {
+		own := s
+		own.Files = []string{path}
+		if other, otherErr := own.FileFormat(); otherErr != nil || other != format {
+			err = errors.Join(err, fmt.Errorf("dataset: test file %s: want %s as the training files are", path, format))
+		}
+	}
+	return err
 }
 
 // Load reads the data and splits it.

@@ -102,10 +102,12 @@ func newWide(page *sheet, o WideOptions) (*wide, error) {
 			w.values = append(w.values, i)
 		}
 	}
-	if n := len(w.values); n == 0 || n%w.channels != 0 {
+	n := len(w.values)
+	if n == 0 || n%w.channels != 0 {
 		return nil, &FormatError{File: page.in.Name, Line: 1, Saw: plural(n, "column") + " of values",
 			Want: fmt.Sprintf("1 or more, a multiple of %s", plural(w.channels, "channel"))}
 	}
+	page.notes = append(page.notes, fmt.Sprintf("each row is a series of %s; rows that are time steps of a recording want a window", plural(n/w.channels, "step")))
 	return w, distinctRoles(page, w.label, w.group, w.targets, ignored)
 }
 
