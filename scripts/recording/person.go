@@ -38,8 +38,8 @@ type person struct {
 
 func newPerson(rng *rand.Rand) *person {
 	p := &person{
-		tempo: math.Exp(0.14 * rng.NormFloat64()), vigour: math.Exp(0.3 * rng.NormFloat64()), lag: rng.Float64(),
-		worn: mul(turned(2, 2*math.Pi*rng.Float64()), mul(turned(0, 0.5*rng.NormFloat64()), turned(1, 0.5*rng.NormFloat64()))),
+		tempo: math.Exp(0.1 * rng.NormFloat64()), vigour: math.Exp(0.25 * rng.NormFloat64()), lag: rng.Float64(),
+		worn: mul(turned(2, 0.4*rng.NormFloat64()), mul(turned(0, 0.4*rng.NormFloat64()), turned(1, 0.4*rng.NormFloat64()))),
 	}
 	for i := range p.offset {
 		p.offset[i] = 0.06 * rng.NormFloat64()
