@@ -23,8 +23,8 @@ const (
 // CSVOptions are common to the files of comma-separated values. The zero value
 // finds out.
 type CSVOptions struct {
-	Header Header
-	Comma  rune // what stands between two cells; 0: the commonest of , ; tab | in the first line
+	Header Header `json:"header,omitempty"`
+	Comma  rune   `json:"comma,omitempty"` // what stands between two cells; 0: the commonest of , ; tab | in the first line
 }
 
 func (o CSVOptions) validate() error {

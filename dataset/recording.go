@@ -29,15 +29,15 @@ type RecordingOptions struct {
 	// Channels default to every column of numbers that is not the label, the
 	// group or a target, and does not just count the rows. With a horizon above 0
 	// a target's own past is a channel too.
-	Channels []string
-	Label    string
-	Group    string // a subject or session; default with several files: each is one
-	Targets  []string
+	Channels []string `json:"channels,omitempty"`
+	Label    string   `json:"label,omitempty"`
+	Group    string   `json:"group,omitempty"` // a subject or session; default with several files: each is one
+	Targets  []string `json:"targets,omitempty"`
 
-	Window    int       // steps of a window: required
-	Stride    int       // steps from one window to the next; default: Window
-	LabelRule LabelRule // default: LabelLast
-	Horizon   int       // steps from a window's last to the row of its targets
+	Window    int       `json:"window"`               // steps of a window: required
+	Stride    int       `json:"stride,omitempty"`     // steps from one window to the next; default: Window
+	LabelRule LabelRule `json:"label_rule,omitempty"` // default: LabelLast
+	Horizon   int       `json:"horizon,omitempty"`    // steps from a window's last to the row of its targets
 }
 
 // withDefaults fills in what is not set.

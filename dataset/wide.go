@@ -13,14 +13,14 @@ import (
 type WideOptions struct {
 	CSVOptions
 
-	Label   string   // the class's column; default: the last, unless Targets or NoLabel is set
-	NoLabel bool     // the rows have no class
-	Targets []string // columns that a regression should give
-	Group   string   // the column of a subject or session
-	Ignore  []string // columns that are neither these nor values
+	Label   string   `json:"label,omitempty"`    // the class's column; default: the last, unless Targets or NoLabel is set
+	NoLabel bool     `json:"no_label,omitempty"` // the rows have no class
+	Targets []string `json:"targets,omitempty"`  // columns that a regression should give
+	Group   string   `json:"group,omitempty"`    // the column of a subject or session
+	Ignore  []string `json:"ignore,omitempty"`   // columns that are neither these nor values
 	// Channels is the number of values of each step, which stand side by side;
 	// default 1.
-	Channels int
+	Channels int `json:"channels,omitempty"`
 }
 
 // ReadWide opens a CSV file with a series a row: its values step by step, and a

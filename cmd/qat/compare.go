@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/train"
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -41,7 +42,7 @@ it and save the numbers.`,
   qat compare --modes float,ternary --seeds 3 -o compared
   qat compare --data a_TRAIN.ts --test a_TEST.ts
   qat compare --modes ternary --seeds 3 --split validation --jitter 0.2`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.judge(cmd); err != nil {
 				return err
@@ -59,6 +60,9 @@ it and save the numbers.`,
 	f.BoolVar(&o.baselines, "baselines", true, "compute plain baselines too")
 	f.StringVarP(&o.dir, "output", "o", "", "directory for "+compareJSONFile+" and "+comparePNGFile)
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON object a line")
+	f.SortFlags = false // by what they are about
+	o.complete(cmd)
+	completeValues(cmd, nil, nil, "output")
 	return cmd
 }
 
@@ -116,9 +120,11 @@ func paired(a, b []float64) interval {
 // comparing is a comparison under way.
 type comparing struct {
 	compareOptions
-	parts dataset.Parts
-	float []*train.Model // by seed, once they are trained
-	lines []comparison
+	console *console
+	parts   dataset.Parts
+	float   []*train.Model // by seed, once they are trained
+	lines   []comparison
+	bar     *progressbar.ProgressBar // nil where nobody looks
 }
 
 func runCompare(ctx context.Context, o compareOptions, c *console) error {
@@ -134,15 +140,19 @@ func runCompare(ctx context.Context, o compareOptions, c *console) error {
 			return err
 		}
 	}
-	r := &comparing{compareOptions: o, parts: parts}
+	r := &comparing{compareOptions: o, console: c, parts: parts}
+	if c.terminal && !c.quiet && !o.asJSON {
+		r.bar = newBar(c, len(o.modes)*o.seeds, "models")
+	}
 	if !o.asJSON {
 		if !c.quiet {
 			describeData(c, o.source, parts)
 			describeRecipe(c, o.config)
 			fmt.Fprintln(c)
 		}
-		r.printHead(c)
+		r.printHead()
 	}
+	c.log.Info("comparing", "modes", o.modes.String(), "seeds", o.seeds)
 	// Float comes first: the others are held against it.
 	list := slices.Clone(o.modes)
 	if i := slices.Index(list, quant.Float); i > 0 {
@@ -153,7 +163,7 @@ func runCompare(ctx context.Context, o compareOptions, c *console) error {
 		if err != nil {
 			return err
 		}
-		r.add(c, line)
+		r.add(line)
 	}
 	if o.baselines {
 		for _, b := range baselines(parts.Train, parts.Test) {
@@ -161,7 +171,7 @@ func runCompare(ctx context.Context, o compareOptions, c *console) error {
 				c.log.Warn("a baseline is missing", "name", b.Name, "reason", b.Skipped)
 				continue
 			}
-			r.add(c, comparison{Event: "baseline", Name: b.Name, Metric: r.metric(), Mean: b.Value, Values: []float64{b.Value}})
+			r.add(comparison{Event: "baseline", Name: b.Name, Metric: r.metric(), Mean: b.Value, Values: []float64{b.Value}})
 		}
 	}
 	if o.dir == "" {
@@ -183,19 +193,15 @@ func (r *comparing) mode(ctx context.Context, mode quant.Mode) (comparison, erro
 	var after []float64
 	for seed := range r.seeds {
 		cfg.Seed = uint64(seed)
-		t, err := train.New(cfg, r.parts.Train, r.parts.Validation)
+		t, err := r.train(ctx, cfg)
 		if err != nil {
 			return line, err
-		}
-		for _, err := range t.Steps(ctx) {
-			if err != nil {
-				return line, err
-			}
 		}
 		value, err := r.score(t.Model)
 		if err != nil {
 			return line, err
 		}
+		r.console.log.Info("trained", "mode", mode, "seed", seed, r.metric(), value)
 		line.Values = append(line.Values, value)
 		line.PackedBytes = t.Size().PackedBytes
 		if mode == quant.Float {
@@ -215,6 +221,26 @@ func (r *comparing) mode(ctx context.Context, mode quant.Mode) (comparison, erro
 		line.AfterTraining, line.Difference = &s, &d
 	}
 	return line, nil
+}
+
+// train trains one model and shows how far it is.
+func (r *comparing) train(ctx context.Context, cfg train.Config) (*train.Trainer, error) {
+	t, err := train.New(cfg, r.parts.Train, r.parts.Validation)
+	if err != nil {
+		return nil, err
+	}
+	for e, err := range t.Steps(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if r.bar != nil {
+			r.bar.Describe(fmt.Sprintf("%v, seed %d, epoch %d/%d", cfg.Model.Quantize, cfg.Seed, e.Epoch, e.Epochs))
+		}
+	}
+	if r.bar != nil {
+		_ = r.bar.Add(1) // a bar that cannot be drawn must not stop the training
+	}
+	return t, nil
 }
 
 // quantizeAfter is the score of a float model's latents in another mode.
@@ -244,17 +270,21 @@ func (r *comparing) metric() string {
 }
 
 // printHead prints the table's first line.
-func (r *comparing) printHead(c *console) {
+func (r *comparing) printHead() {
 	unit := r.metric() + ", %"
 	if r.parts.Train.Facts().Outputs > 0 {
 		unit = r.metric()
 	}
-	fmt.Fprintf(c, "%-20s  %-14s  %-18s  %-14s  %s\n", plural(r.seeds, "seed"), unit, "minus float (95%)", "quantized after", "packed bytes")
+	fmt.Fprintf(r.console, "%-20s  %-14s  %-18s  %-14s  %s\n", plural(r.seeds, "seed"), unit, "minus float (95%)", "quantized after", "packed bytes")
 }
 
 // add keeps a line and prints it.
-func (r *comparing) add(c *console, line comparison) {
+func (r *comparing) add(line comparison) {
+	c := r.console
 	r.lines = append(r.lines, line)
+	if r.bar != nil {
+		_ = r.bar.Clear() // for the line
+	}
 	if r.asJSON {
 		writeJSON(c, line)
 		return

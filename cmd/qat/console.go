@@ -46,7 +46,7 @@ func newConsole(cmd *cobra.Command) *console {
 		to = o.Writer
 	}
 	if file, ok := to.(*os.File); ok {
-		c.terminal = term.IsTerminal(int(file.Fd()))
+		c.terminal = term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 	}
 	c.color = c.terminal && wantsColor(os.LookupEnv)
 	level := slog.LevelWarn

@@ -25,11 +25,15 @@ func TestWantsColor(t *testing.T) {
 }
 
 func TestQuietAndVerbose(t *testing.T) {
-	status, out, errs := command(append([]string{"train", "--quiet", "-o", t.TempDir()}, quick...)...)
+	dir := t.TempDir()
+	status, out, errs := command(append([]string{"train", "--quiet", "-o", dir}, quick...)...)
 	require.Equal(t, statusOK, status)
 	assert.Empty(t, errs)
 	assert.True(t, strings.HasPrefix(out, "test accuracy"), out)
 	assert.NotContains(t, out, "epoch ")
+	status, result, errs := command("eval", dir, "-q")
+	require.Equal(t, statusOK, status, errs)
+	assert.True(t, strings.HasPrefix(out, result), "the same, and nothing more: %s", result)
 
 	status, out, errs = command(append([]string{"train", "--quiet", "--json", "-o", t.TempDir()}, quick...)...)
 	require.Equal(t, statusOK, status, errs)

@@ -40,6 +40,8 @@ and the recipe that their shape asks for. Without a file, list the embedded data
 		},
 	}
 	r.register(cmd.Flags())
+	cmd.Flags().SortFlags = false // by what they are about
+	r.complete(cmd)
 	if err := cmd.Flags().MarkHidden("data"); err != nil { // the files are arguments here
 		panic(err)
 	}
@@ -81,6 +83,9 @@ func (r *recipe) plan(w io.Writer, told []string) error {
 	parts, err := r.source.Load()
 	if err != nil {
 		fmt.Fprintf(w, "refuse: %s\n", inFlags(err))
+		if try := remedy(err); try != "" {
+			fmt.Fprintln(w, "Try", try)
+		}
 		return nil
 	}
 	if err := r.settle(parts.Train); err != nil {

@@ -15,11 +15,15 @@ import (
 func evalCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "eval DIR",
-		Short:   "Evaluate a trained run on its own test part",
-		Long:    `Load the latent weights of a run and report its accuracy on the test part of the data that it was trained on.`,
-		Example: "  qat eval " + defaultDir,
-		Args:    cobra.ExactArgs(1),
+		Use:   "eval DIR",
+		Short: "Evaluate a trained run on its own test part",
+		Long: `Load the latent weights of a run and report how the model does on the test part of the
+data that it was trained on, which must still be where it was.`,
+		Example: "  qat eval " + defaultDir + "\n  qat eval mine --json",
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return work(runEval(cmd, args[0], asJSON))
 		},
@@ -37,8 +41,11 @@ type evaluation struct {
 }
 
 func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
-	c, saved, err := train.Load(filepath.Join(dir, latentsFile))
+	trained, saved, err := train.Load(filepath.Join(dir, latentsFile))
 	if errors.Is(err, os.ErrNotExist) {
+		if _, none := os.Stat(dir); none != nil {
+			return fmt.Errorf("no run: %w", none)
+		}
 		if steps, _ := (checkpoint.Dir{Path: filepath.Join(dir, checkpointDir)}).Steps(); len(steps) > 0 {
 			return fmt.Errorf("the run in %s is unfinished, at step %d: go on with: qat train --resume %s", dir, steps[0], shellQuote(dir))
 		}
@@ -50,7 +57,7 @@ func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	m, err := c.Evaluate(parts.Test)
+	m, err := trained.Evaluate(parts.Test)
 	if err != nil {
 		return err
 	}
@@ -58,7 +65,11 @@ func runEval(cmd *cobra.Command, dir string, asJSON bool) error {
 		writeJSON(cmd.OutOrStdout(), evaluation{"eval", m, parts.Test.Len(), dir})
 		return nil
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "model          %v\ntest part      %d sequences of %s, %s\n%s",
-		saved.Config.Model, parts.Test.Len(), saved.Data.Title(), splitText(saved.Data), metricLines(newConsole(cmd), m))
+	c := newConsole(cmd)
+	if !c.quiet {
+		fmt.Fprintf(c, "model          %v\ntest part      %s of %s, %s\n",
+			saved.Config.Model, plural(parts.Test.Len(), "sequence"), saved.Data.Title(), splitText(saved.Data, parts))
+	}
+	fmt.Fprint(c, metricLines(c, m))
 	return nil
 }

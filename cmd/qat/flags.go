@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -37,6 +38,8 @@ type recipe struct {
 	// one says that one model is trained: there are --quantize and --seed.
 	one   bool
 	given []setting
+	// over sets what a config file says that does not say everything; nil for none.
+	over func(*train.Config) error
 }
 
 // dataFlags are the flags that become a dataset.Source.
@@ -48,9 +51,12 @@ type dataFlags struct {
 	memory                        int // MiB
 }
 
+// testFraction is what is tested on, unless the data or a flag says it.
+const testFraction = 0.2
+
 func newRecipe(one bool) *recipe {
 	return &recipe{
-		config: train.Defaults(), source: dataset.Source{TestFraction: 0.2}, one: one,
+		config: train.Defaults(), source: dataset.Source{TestFraction: testFraction}, one: one,
 		data: dataFlags{data: dataset.Sources(), labelRule: string(dataset.LabelLast), memory: dataset.MemoryDefault >> 20},
 	}
 }
@@ -117,6 +123,25 @@ func (r *recipe) register(f *pflag.FlagSet) {
 	f.IntVar(&c.Augment.Shift, "shift", c.Augment.Shift, "largest shift in time in training, in steps")
 }
 
+// complete says what may stand behind the flags of a recipe.
+func (r *recipe) complete(cmd *cobra.Command) {
+	values := map[string][]string{
+		"format":     {dataset.FormatTS, dataset.FormatWide, dataset.FormatRecording, dataset.FormatNPY},
+		"split":      dataset.Splits(),
+		"label-rule": {string(dataset.LabelLast), string(dataset.LabelMajority)},
+		"task":       {string(dataset.NPYClasses), string(dataset.NPYTargets)},
+		"positions":  {"none", "rotary", "learned"}, "pooling": {"last", "mean"}, "numerics": {"bitnet", "edifice"},
+		"activations": {"int8", "float"}, "ste": {"identity", "clipped"},
+		"schedule": train.Schedules(), "class-weights": {train.BalancedClasses},
+	}
+	if r.one {
+		all := modes(quant.Modes())
+		values["quantize"] = strings.Split(all.String(), ",")
+	}
+	data := []string{"ts", "csv", "tsv", "txt", "npz", "npy", "gz"}
+	completeValues(cmd, values, map[string][]string{"data": data, "test": data, "config": {"json"}})
+}
+
 // setting is a flag as it was given.
 type setting struct {
 	name, text string
@@ -159,14 +184,19 @@ func (r *recipe) was(names ...string) bool {
 	return slices.ContainsFunc(r.given, func(s setting) bool { return slices.Contains(names, s.name) })
 }
 
-// settle takes what the data's shape decides for all that was not given. A config
-// file has decided it before.
+// settle takes what the data's shape decides for all that was not given. The config
+// file of a run has decided it before.
 func (r *recipe) settle(data dataset.Data) error {
-	if r.file != "" {
+	if r.file != "" && r.over == nil {
 		return nil
 	}
 	mode := r.config.Model.Quantize
 	r.config = train.Recipe(data.Facts())
+	if r.over != nil {
+		if err := r.over(&r.config); err != nil {
+			return err
+		}
+	}
 	if err := r.replay(); err != nil {
 		return err
 	}
@@ -215,14 +245,39 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 
 // load begins from a config file, with the flags that were given over it.
 func (r *recipe) load() error {
-	c, err := readRunConfig(r.file)
+	b, err := os.ReadFile(r.file)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
+	}
+	c := runConfig{Config: r.config, Data: r.source}
+	partial, err := c.read(b)
+	if err != nil {
+		return fmt.Errorf("--config: %s%w", r.file, err)
+	}
+	if partial {
+		r.over = func(to *train.Config) error {
+			c := runConfig{Config: *to}
+			_, err := c.read(b)
+			*to = c.Config
+			return err
+		}
+	}
+	if c.Data.Name == "" && len(c.Data.Files) == 0 {
+		c.Data.Name = dataset.Sources()[0]
 	}
 	r.config, r.source, r.data = c.Config, c.Data, dataFlagsOf(c.Data)
 	m := &r.config.Model // of other data than that it was made for
 	m.EmbedDim, m.WindowSize = 0, 0
-	return r.replay()
+	if err := r.replay(); err != nil {
+		return err
+	}
+	if r.was("data") && !r.was("test") {
+		r.data.test = nil // that of the file's own data
+	}
+	if len(r.data.test) == 0 && r.source.TestFraction == 0 {
+		r.source.TestFraction = testFraction
+	}
+	return nil
 }
 
 // modes is a list of modes as a flag.

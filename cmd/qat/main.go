@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"regexp"
 	"strings"
 	"unicode"
 
+	"github.com/qat-go/qat/dataset"
 	"github.com/spf13/cobra"
 )
 
@@ -27,15 +27,13 @@ const (
 
 // run is main without the process: it returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	ctx, interrupts := withInterrupts(context.Background(), stderr)
+	defer interrupts.stop()
 	out := &output{Writer: stdout}
-	root := rootCommand()
+	root := rootCommand(out)
 	root.SetArgs(args)
-	root.SetOut(out)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(withArgs(ctx, args))
+	cmd, err := root.ExecuteContextC(withArgs(ctx, args))
 	var failed *failure
 	var stopped *interruption
 	if err == nil && out.err != nil {
@@ -47,15 +45,31 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &stopped):
 		fmt.Fprintln(stderr, "qat:", stopped)
 		return statusInterrupted
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "qat: interrupted; nothing was saved")
-		return statusInterrupted
 	case errors.As(err, &failed):
 		fmt.Fprintln(stderr, "qat:", inFlags(failed.error))
+		if try := remedy(err); try != "" {
+			fmt.Fprintln(stderr, "Try", try)
+		}
 		return statusFailed
 	}
-	fmt.Fprintf(stderr, "qat: %v\nRun 'qat --help' for the commands and flags.\n", inFlags(err))
+	fmt.Fprintf(stderr, "qat: %v\nRun '%s --help' for what it takes.\n", inFlags(err), cmd.CommandPath())
 	return statusUsage
+}
+
+// remedy says by which flags to mend an error of the library, which does not know
+// them; empty if there are none.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, dataset.ErrOverlap):
+		return "--group with the column of a subject or session, --split time, a --stride of the --window, or --split series --leak-overlaps for a number that is partly memory."
+	case errors.Is(err, dataset.ErrNoGroups):
+		return "--group with the column of a subject or session."
+	case errors.Is(err, dataset.ErrNothingToLearn):
+		return "--label with the column of a class, or --target with one of numbers; of NumPy arrays, y."
+	case errors.Is(err, dataset.ErrNumbers):
+		return "--target with that column, in place of --label."
+	}
+	return ""
 }
 
 // output remembers the first write that failed, so that a full disk is not success.
@@ -107,7 +121,8 @@ func work(err error) error {
 	return &failure{err}
 }
 
-func rootCommand() *cobra.Command {
+// rootCommand is qat; it writes to out.
+func rootCommand(out io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "qat",
 		Short: "Train quantized sequence transformers",
@@ -115,14 +130,21 @@ func rootCommand() *cobra.Command {
 train, to 1, 1.58, 4 or 8 bits.`,
 		Example: `  qat train                          # ternary, on the embedded digits
   qat train --quantize int4 -o run4
+  qat train --data mine.csv --label activity --group session --window 60 --stride 15
+  qat datasets mine.csv              # what it holds, and what train would do with it
   qat eval run4
   qat compare --modes float,ternary --seeds 3`,
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
+		Version:       version(),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetOut(out) // first of all: the commands for completion take it as it is
 	new(consoleFlags).register(root)
 	root.AddCommand(trainCommand(), evalCommand(), compareCommand(), datasetsCommand())
+	root.SetFlagErrorFunc(suggestFlag)
+	root.SetHelpCommand(helpCommand())
+	addCompletion(root)
 	return root
 }

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/qat-go/qat/checkpoint"
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -122,6 +124,7 @@ func TestFaults(t *testing.T) {
 	notARun := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(notARun, latentsFile), []byte("hello"), 0o666))
 	file := filepath.Join(notARun, latentsFile)
+	series := write(t, "a.ts", waves(20, 1))
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -139,7 +142,7 @@ func TestFaults(t *testing.T) {
 		{"flag of files", []string{"train", "--label", "y", "--window", "3"}, statusUsage, "--label, --window: for files, and the data is the embedded digits"},
 		{"no config", []string{"train", "--config", file + ".json"}, statusUsage, "--config: "},
 		{"not a config", []string{"train", "--config", file}, statusUsage, "--config: "},
-		{"memory", []string{"train", "--data", file, "--memory", "0"}, statusUsage, "--memory 0: want 1 MiB"},
+		{"memory", []string{"train", "--data", file, "--memory", "0"}, statusUsage, "--memory 0: want 1 or more"},
 		{"schedule", []string{"train", "--schedule", "steps"}, statusUsage, `schedule "steps", want one of cosine, linear, constant`},
 		{"class weights", []string{"train", "--class-weights", "yes"}, statusUsage, `class weights "yes"`},
 		{"test fraction of a given split", []string{"train", "--test-fraction", "0.3"}, statusUsage, "--test-fraction"},
@@ -151,14 +154,16 @@ func TestFaults(t *testing.T) {
 		{"heads", []string{"train", "--num-heads", "5"}, statusUsage, "--num-heads: hidden size 64 is not a multiple of 5 heads"},
 		{"data", []string{"train", "--data", "mnist"}, statusUsage, "--data mnist: no such file, and not one of the embedded data: digits"},
 		{"data of a strange name", []string{"train", "--data", file}, statusUsage, ".safetensors"},
-		{"split of files", []string{"train", "--data", file, "--split", "given"}, statusUsage, "does not go with files"},
+		{"split of files", []string{"train", "--data", series, "--split", "given"}, statusUsage, "does not go with files"},
 		{"split of digits", []string{"train", "--split", "group"}, statusUsage, "does not go with embedded data"},
 		{"patience", []string{"train", "--patience", "3"}, statusUsage, "--patience needs a --validation-fraction"},
 		{"split", []string{"train", "--split", "half"}, statusUsage, `unknown split "half"`},
 		{"edifice int8", []string{"train", "--numerics", "edifice", "--activations", "int8"}, statusUsage, "int8 activations"},
 		{"seeds", []string{"compare", "--seeds", "0"}, statusUsage, "--seeds 0"},
-		{"eval without", []string{"eval"}, statusUsage, "accepts 1 arg"},
-		{"no run", []string{"eval", filepath.Join(notARun, "none")}, statusFailed, latentsFile},
+		{"eval without", []string{"eval"}, statusUsage, "0 directories, want that of one run"},
+		{"no run", []string{"eval", filepath.Join(notARun, "none")}, statusFailed, "no run: stat "},
+		{"no run to go on with", []string{"train", "--resume", filepath.Join(notARun, "none")}, statusFailed, "--resume: stat "},
+		{"nothing to go on with", []string{"train", "--resume", filepath.Dir(series)}, statusFailed, "holds no unfinished run: no checkpoint had been saved in it"},
 		{"not a run", []string{"eval", notARun}, statusFailed, latentsFile},
 		{"output is a file", []string{"train", "-o", file}, statusFailed, file},
 	} {
@@ -183,9 +188,21 @@ func TestOutputThatFails(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"train", "--help"}, {"eval", "--help"}, {"compare", "--help"}, {"datasets", "--help"}} {
+	// Every command there is, those of the library for command lines among them.
+	var all [][]string
+	var walk func(c *cobra.Command, path []string)
+	walk = func(c *cobra.Command, path []string) {
+		all = append(all, append(path[:len(path):len(path)], "--help"))
+		for _, sub := range c.Commands() {
+			walk(sub, append(path[:len(path):len(path)], sub.Name()))
+		}
+	}
+	walk(rootCommand(io.Discard), nil)
+	require.Contains(t, all, []string{"completion", "fish", "--help"})
+	for _, args := range append(all, nil, []string{"help", "train"}, []string{"completion"}) {
 		status, out, _ := command(args...)
 		assert.Equal(t, statusOK, status, args)
 		assert.Contains(t, out, "Examples:", args)
+		assert.Contains(t, out, "Usage:", args)
 	}
 }

@@ -191,7 +191,7 @@ func (f finished) facts() []report.Facts {
 		data = append(data, v("test file", file))
 	}
 	if len(f.source.Test) == 0 {
-		data = append(data, v("split", f.source.Split))
+		data = append(data, v("split", splitText(f.source, f.parts)))
 		if f.source.TestFraction > 0 {
 			data = append(data, v("test fraction", f.source.TestFraction), v("split seed", f.source.Seed))
 		}

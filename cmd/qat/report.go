@@ -73,7 +73,7 @@ func describeData(w io.Writer, source dataset.Source, parts dataset.Parts) {
 		what = plural(f.Outputs, "target")
 	}
 	fmt.Fprintf(w, "data      %s, %s: %d to train on%s, %d to test on; %s\n",
-		source.Title(), splitText(source), f.N, validation, parts.Test.Len(), what)
+		source.Title(), splitText(source, parts), f.N, validation, parts.Test.Len(), what)
 	for _, note := range parts.Notes {
 		fmt.Fprintln(w, "note     ", note)
 	}
@@ -98,8 +98,8 @@ func frameText(p *preprocess.Pipeline) string {
 // describeRecipe says what is trained and how.
 func describeRecipe(w io.Writer, c train.Config) {
 	m := c.Model
-	fmt.Fprintf(w, "model     %v weights, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
-		m.Quantize, m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
+	fmt.Fprintf(w, "model     %v weights, %v activations; hidden %d, %s, %s, positions %v, pooling %v\n",
+		m.Quantize, m.Activations, m.HiddenSize, plural(m.NumHeads, "head"), plural(m.NumLayers, "layer"), m.Positions, m.Pooling)
 	fmt.Fprintf(w, "recipe    %s of batches of %d, learning rate %.3g, dropout %.3g, jitter %.3g, scaling %.3g, shift %d\n",
 		plural(c.Epochs, "epoch"), c.BatchSize, c.LearnRate, m.Dropout, c.Augment.Jitter, c.Augment.Scale, c.Augment.Shift)
 }
@@ -112,9 +112,12 @@ func plural(n int, noun string) string {
 }
 
 // splitText says how the test part came about.
-func splitText(s dataset.Source) string {
-	if len(s.Test) > 0 {
+func splitText(s dataset.Source, parts dataset.Parts) string {
+	switch {
+	case len(s.Test) > 0:
 		return "own test files"
+	case parts.Split != "":
+		return "split by " + string(parts.Split)
 	}
 	return s.Split + " split"
 }
@@ -171,18 +174,23 @@ type barReporter struct {
 	validation string // of the last epoch
 }
 
+// newBar is a bar of so many steps, or what they are called.
+func newBar(c *console, steps int, called string) *progressbar.ProgressBar {
+	return progressbar.NewOptions(steps,
+		progressbar.OptionSetWriter(c.Writer),
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionSetItsString(called),
+		progressbar.OptionShowIts(),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionUseANSICodes(true),
+	)
+}
+
 func (b *barReporter) step(e train.Event) {
 	if b.bar == nil {
-		b.bar = progressbar.NewOptions(e.Steps,
-			progressbar.OptionSetWriter(b.c.Writer),
-			progressbar.OptionSetWidth(20),
-			progressbar.OptionSetItsString("steps"),
-			progressbar.OptionShowIts(),
-			progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionUseANSICodes(true),
-		)
+		b.bar = newBar(b.c, e.Steps, "steps")
 		_ = b.bar.Set(e.Step - 1) // a resumed run is on its way
 	}
 	b.bar.Describe(fmt.Sprintf("epoch %d/%d  %s%s", e.Epoch, e.Epochs, scoreText(e.Metrics), b.validation))

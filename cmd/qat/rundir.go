@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -42,19 +43,75 @@ func (c runConfig) write(dir string) error {
 	})
 }
 
-// readRunConfig reads a file that write wrote, or that somebody changed: a name that
-// it does not know is an error.
+// readRunConfig reads a file that write wrote.
 func readRunConfig(path string) (c runConfig, err error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return c, err
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
+	if _, err := c.read(b); err != nil {
+		return c, fmt.Errorf("%s%w", path, err)
 	}
 	return c, nil
+}
+
+// read reads what write wrote, or what somebody wrote or changed: a name that it does
+// not know is an error. What a run wrote says everything. A file without a command is
+// partial: it goes over what c has.
+func (c *runConfig) read(b []byte) (partial bool, err error) {
+	from := runConfig{}
+	if err := decodeStrictly(b, &from); err != nil {
+		return false, err
+	}
+	if from.Command == "" {
+		return true, decodeStrictly(b, c)
+	}
+	*c = from
+	return false, nil
+}
+
+// decodeStrictly decodes one JSON value and nothing else. Its errors begin with the
+// place, to be put behind the file's name.
+func decodeStrictly(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	at := d.InputOffset()
+	if err == nil {
+		if _, end := d.Token(); end == io.EOF {
+			return nil
+		}
+		err = errors.New("saw more after the end, want one object")
+	}
+	var wrong *json.UnmarshalTypeError
+	var malformed *json.SyntaxError
+	switch {
+	case errors.As(err, &wrong):
+		want := wrong.Type.String()
+		if wrong.Type.Kind() == reflect.Struct {
+			want = "an object"
+		}
+		at, err = wrong.Offset, fmt.Errorf("%ssaw a %s, want %s", prefix(wrong.Field, ": "), wrong.Value, want)
+	case errors.As(err, &malformed):
+		at = malformed.Offset
+	case errors.Is(err, io.EOF):
+		return errors.New(": saw an empty file, want a JSON object")
+	case strings.HasPrefix(err.Error(), "json: unknown field "):
+		// The decoder does not say where; the first of that name is likely it.
+		name := strings.TrimPrefix(err.Error(), "json: unknown field ")
+		at, err = int64(bytes.Index(b, []byte(name)))+1, fmt.Errorf("there is no setting %s", name)
+	}
+	before := b[:min(max(at-1, 0), int64(len(b)))]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	return fmt.Errorf(": line %d, column %d: %w", line, len(before)-bytes.LastIndexByte(before, '\n'), err)
+}
+
+// prefix is name with what stands behind it, if there is a name.
+func prefix(name, behind string) string {
+	if name == "" {
+		return ""
+	}
+	return name + behind
 }
 
 // argsKey is where a context keeps the command line.

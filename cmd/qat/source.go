@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,8 +14,20 @@ import (
 // judgeData makes the source of the flags.
 func (r *recipe) judgeData() error {
 	d, s := &r.data, &r.source
-	if d.memory < 1 {
-		return fmt.Errorf("--memory %d: want 1 MiB or more", d.memory)
+	var errs []error
+	for _, n := range []struct {
+		name         string
+		value, least int
+	}{{"memory", d.memory, 1}, {"window", d.window, 0}, {"stride", d.stride, 0}, {"horizon", d.horizon, 0}} {
+		if n.value < n.least {
+			errs = append(errs, fmt.Errorf("--%s %d: want %d or more", n.name, n.value, n.least))
+		}
+	}
+	if len(d.data) == 0 || d.data[0] == "" {
+		errs = append(errs, errors.New("--data is empty: name "+strings.Join(dataset.Sources(), ", ")+" or a file"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	s.Memory = 0
 	if d.memory != dataset.MemoryDefault>>20 {
@@ -23,10 +36,14 @@ func (r *recipe) judgeData() error {
 	if len(d.data) == 1 && slices.Contains(dataset.Sources(), d.data[0]) {
 		return r.judgeEmbedded()
 	}
-	for _, path := range append(slices.Clone(d.data), d.test...) {
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("--data %s: no such file, and not one of the embedded data: %s", path, strings.Join(dataset.Sources(), ", "))
-		}
+	return r.judgeFiles()
+}
+
+// judgeFiles is judgeData of files.
+func (r *recipe) judgeFiles() error {
+	d, s := &r.data, &r.source
+	if err := errors.Join(readable("data", d.data), readable("test", d.test)); err != nil {
+		return err
 	}
 	var err error
 	if s.Files, err = absolute(d.data); err != nil {
@@ -42,21 +59,80 @@ func (r *recipe) judgeData() error {
 	if len(s.Test) > 0 {
 		s.TestFraction = 0
 	}
-	s.Task = dataset.NPYTask(d.task)
-	s.Recording, s.Wide, s.Prepare.Window = dataset.RecordingOptions{}, dataset.WideOptions{}, 0
-	if s.Format == dataset.FormatRecording || s.Format == "" && isCSV(d.data[0]) && d.window > 0 {
+	s.Task, s.Wide, s.Prepare.Window = "", dataset.WideOptions{}, 0
+	s.Recording = dataset.RecordingOptions{Window: d.window} // which tells a recording from a wide file
+	format, err := s.FileFormat()
+	if err != nil {
+		return err
+	}
+	if err := r.refuseUnused(format); err != nil {
+		return err
+	}
+	switch format {
+	case dataset.FormatRecording:
 		s.Recording = dataset.RecordingOptions{
 			Channels: d.channels, Label: d.label, Group: d.group, Targets: d.targets, Window: d.window, Stride: d.stride,
 			Horizon: d.horizon, LabelRule: dataset.LabelRule(d.labelRule),
 		}
 		return s.Validate()
+	case dataset.FormatWide:
+		s.Wide = dataset.WideOptions{Label: d.label, Group: d.group, Targets: d.targets}
+	case dataset.FormatNPY:
+		s.Task = dataset.NPYTask(d.task)
 	}
-	s.Wide = dataset.WideOptions{Label: d.label, Group: d.group, Targets: d.targets}
-	s.Prepare.Window = d.window
-	if d.horizon > 0 || d.stride > 0 {
-		return fmt.Errorf("--stride and --horizon are for recordings: a .csv with --window, or --format recording")
-	}
+	s.Recording, s.Prepare.Window = dataset.RecordingOptions{}, d.window
 	return s.Validate()
+}
+
+// unused are the flags that say nothing about a format.
+var unused = map[string][]string{
+	dataset.FormatRecording: {"task"},
+	dataset.FormatWide:      {"channels", "stride", "horizon", "label-rule", "task"},
+	dataset.FormatTS:        {"label", "group", "target", "channels", "stride", "horizon", "label-rule", "task"},
+	dataset.FormatNPY:       {"label", "group", "target", "channels", "stride", "horizon", "label-rule"},
+}
+
+// refuseUnused reports the flags that would be ignored.
+func (r *recipe) refuseUnused(format string) error {
+	all := r.listGiven(unused[format])
+	switch {
+	case len(all) == 0:
+		return nil
+	case format == dataset.FormatWide:
+		return fmt.Errorf("%s: of no use for a file with a series a row; for a recording, with a time step a row, name a --window", all)
+	case format == dataset.FormatNPY:
+		return fmt.Errorf("%s: of no use for NumPy arrays: y says what is to be learnt", all)
+	}
+	return fmt.Errorf("%s: of no use for data in the format %s", all, format)
+}
+
+// listGiven lists those of the flags that were given.
+func (r *recipe) listGiven(names []string) string {
+	var all []string
+	for _, name := range names {
+		if r.was(name) {
+			all = append(all, "--"+name)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// readable refuses what is no file.
+func readable(flag string, paths []string) error {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, os.ErrNotExist) && flag == "data":
+			return fmt.Errorf("--data %s: no such file, and not one of the embedded data: %s", path, strings.Join(dataset.Sources(), ", "))
+		case errors.Is(err, os.ErrNotExist):
+			return fmt.Errorf("--%s %s: no such file", flag, path)
+		case err != nil:
+			return fmt.Errorf("--%s: %w", flag, err)
+		case info.IsDir():
+			return fmt.Errorf("--%s %s: is a directory, want files", flag, path)
+		}
+	}
+	return nil
 }
 
 // judgeEmbedded is judgeData of data that is in the binary.
@@ -69,14 +145,9 @@ func (r *recipe) judgeEmbedded() error {
 	if s.Split != dataset.SplitRandom {
 		s.TestFraction = 0
 	}
-	var unused []string
-	for _, name := range []string{"label", "group", "target", "channels", "window", "stride", "horizon", "task", "frame", "hop", "test"} {
-		if r.was(name) {
-			unused = append(unused, "--"+name)
-		}
-	}
-	if len(unused) > 0 {
-		return fmt.Errorf("%s: for files, and the data is the embedded %s", strings.Join(unused, ", "), s.Name)
+	unused := r.listGiven([]string{"format", "label", "group", "target", "channels", "window", "stride", "horizon", "label-rule", "task", "frame", "hop", "raw", "memory", "test", "leak-overlaps"})
+	if unused != "" {
+		return fmt.Errorf("%s: for files, and the data is the embedded %s", unused, s.Name)
 	}
 	return s.Validate()
 }
@@ -102,11 +173,6 @@ func dataFlagsOf(s dataset.Source) dataFlags {
 		}
 	}
 	return d
-}
-
-func isCSV(path string) bool {
-	ext := filepath.Ext(strings.TrimSuffix(strings.ToLower(path), ".gz"))
-	return ext == ".csv" || ext == ".tsv" || ext == ".txt"
 }
 
 // absolute makes paths that hold from any directory, for qat eval.

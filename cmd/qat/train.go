@@ -35,19 +35,23 @@ func trainCommand() *cobra.Command {
 	o := trainOptions{recipe: r}
 	cmd := &cobra.Command{
 		Use:   "train",
-		Short: "Train a classifier and report its test accuracy",
-		Long: `Train a classifier of sequences with quantized weights, report its accuracy on
-the test part, and save the full-precision latent weights and a curve.
+		Short: "Train a model and report how it does on the test part",
+		Long: `Train a model of sequences with quantized weights, for classes or for numbers; report
+how it does on the test part; and save the full-precision latent weights, curves, and
+a page that shows it all.
 
 Ctrl-C finishes the step, saves a checkpoint and says how to go on; a second Ctrl-C
-stops at once. A finished run in the directory is replaced, an unfinished one is not. A resumed run ends with the bytes of an uninterrupted one.`,
+stops at once. A finished run in the directory is replaced, an unfinished one is not.
+A resumed run ends with the bytes of an uninterrupted one.`,
 		Example: `  qat train
   qat train --data a_TRAIN.ts --test a_TEST.ts
   qat train --data mine.csv --label activity --group session --window 60 --stride 15 -o mine
-  qat train --quantize binary --epochs 10 -o quick
+  qat train --data mine.csv --target acc_x --horizon 10 --group session --window 60 --stride 15
+  qat train --data series.csv --validation-fraction 0.2 --patience 10
+  qat train --config mine/config.json --quantize binary -o binary
   qat train --json | tail -n 1
   qat train --resume quick`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.judge(cmd); err != nil {
 				return err
@@ -57,11 +61,14 @@ stops at once. A finished run in the directory is replaced, an unfinished one is
 	}
 	r.register(cmd.Flags())
 	f := cmd.Flags()
-	f.StringVarP(&o.dir, "output", "o", defaultDir, "directory for "+latentsFile+" and "+curveFile)
+	f.SortFlags = false // by what they are about
+	f.StringVarP(&o.dir, "output", "o", defaultDir, "directory for "+latentsFile+", "+reportFile+" and the rest of the run")
 	f.StringVar(&o.resume, "resume", "", "go on with the unfinished run in this directory")
 	f.DurationVar(&o.every, "checkpoint-every", time.Minute, "time between checkpoints; 0 for none")
 	f.IntVar(&o.everySteps, "checkpoint-steps", 0, "steps between checkpoints; 0 for none")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON object a line")
+	r.complete(cmd)
+	completeValues(cmd, nil, nil, "output", "resume")
 	return cmd
 }
 
@@ -75,7 +82,7 @@ type trainOptions struct {
 }
 
 // freeWithResume are the flags that do not belong to the run that is resumed.
-var freeWithResume = []string{"resume", "json", "checkpoint-every", "checkpoint-steps"}
+var freeWithResume = []string{"resume", "json", "checkpoint-every", "checkpoint-steps", "quiet", "verbose", "log-json"}
 
 func (o *trainOptions) judge(cmd *cobra.Command) error {
 	if o.every < 0 || o.everySteps < 0 {
@@ -121,6 +128,7 @@ func runTrain(ctx context.Context, o trainOptions, c *console) error {
 	}
 	say.begin(t, o.source, parts)
 	start := time.Now()
+	savesNow(ctx)
 	if err := o.follow(ctx, t, say, c.log); err != nil {
 		return err
 	}
@@ -194,7 +202,7 @@ func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, 
 			return err
 		})
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, parts, fmt.Errorf("%s holds no unfinished run: %w", o.dir, err)
+			return nil, parts, noRunToResume(o.dir)
 		}
 		if err != nil {
 			return nil, parts, err
@@ -219,6 +227,17 @@ func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, 
 	}
 	t, err = train.New(o.config, parts.Train, parts.Validation)
 	return t, parts, err
+}
+
+// noRunToResume says what is in dir instead of an unfinished run.
+func noRunToResume(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("--resume: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, latentsFile)); err == nil {
+		return fmt.Errorf("the run in %s is finished: see it with: qat eval %s", dir, shellQuote(dir))
+	}
+	return fmt.Errorf("%s holds no unfinished run: no checkpoint had been saved in it", dir)
 }
 
 // follow runs the training, reports it and writes checkpoints. When ctx ends, it
