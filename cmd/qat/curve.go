@@ -42,13 +42,31 @@ func drawCurve(path string, curve []train.Epoch, best int, test train.Metrics) e
 	if err != nil {
 		return err
 	}
-	left.Y.Min, right.Y.Min = 0, 0
-	left.Legend.Top = true
-	right.Legend.Top = test.Regression()
 	if !test.Regression() {
 		right.Y.Max = 1
 	}
+	for _, p := range []*plot.Plot{left, right} {
+		p.Legend.Top = true
+		p.Y.Tick.Marker = upTo(p.Y.Max)
+		p.Y.Min, p.Y.Max = 0, legendRoom*p.Y.Max
+	}
 	return savePNG(path, left, right)
+}
+
+// legendRoom makes an axis so much longer that the legend stands above the lines.
+const legendRoom = 1.4
+
+// upTo leaves out the ticks that are above the values.
+type upTo float64
+
+// Ticks is plot.Ticker's.
+func (most upTo) Ticks(lo, _ float64) (ticks []plot.Tick) {
+	for _, t := range (plot.DefaultTicks{}).Ticks(lo, float64(most)) {
+		if t.Value <= float64(most) {
+			ticks = append(ticks, t)
+		}
+	}
+	return ticks
 }
 
 // lossUnit is what the loss is measured in.

@@ -189,7 +189,7 @@ func TestRegressionOnFiles(t *testing.T) {
 			assert.Contains(t, out, "test RMSE ")
 			page, err := os.ReadFile(filepath.Join(dir, reportFile))
 			require.NoError(t, err)
-			for _, want := range []string{"ridge regression", "1-nearest-neighbour", "mean of the targets", "Predicted against actual"} {
+			for _, want := range []string{"ridge regression", "1-nearest-neighbour", "mean of the targets", "y, predicted against actual", "test R²", "<dt>group</dt><dd>session", "<dt>window</dt><dd>13"} {
 				assert.Contains(t, string(page), want)
 			}
 			rows, err := os.ReadFile(filepath.Join(dir, metricsCSVFile))

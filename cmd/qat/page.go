@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/qat-go/qat/cmd/qat/internal/report"
 	"github.com/qat-go/qat/dataset"
@@ -55,7 +57,7 @@ func (f finished) writePage(dir string) error {
 	r.Metric = report.Metric{Name: "test " + name, Fraction: !f.metrics.Regression(), LowerIsBetter: f.metrics.Regression()}
 	r.Model = report.Score{Name: fmt.Sprintf("this model, %v", mode), Value: value}
 	if f.metrics.Regression() {
-		r.Charts = append(r.Charts, predicted(p, f.Task().Outputs)...)
+		r.Predictions = f.predicted(p)
 	} else if r.Confusion, err = train.NewConfusion(f.Task().Classes, p.Labels, train.Predictions(p.Outputs, len(f.Task().Classes))); err != nil {
 		return err
 	}
@@ -82,10 +84,12 @@ const chartMost = 2000
 
 // predicted holds predictions against the targets, a chart for each of the first
 // four.
-func predicted(p train.Prediction, outputs int) (charts []report.Chart) {
+func (f finished) predicted(p train.Prediction) (charts []report.Chart) {
+	outputs := f.Task().Outputs
+	names := slices.Concat(f.source.Recording.Targets, f.source.Wide.Targets)
 	n := len(p.Targets) / outputs
 	for k := range min(outputs, 4) {
-		dots := report.Line{Name: "predicted", Dots: true}
+		dots := report.Line{Name: "a sequence", Dots: true}
 		lo, hi := math.Inf(1), math.Inf(-1)
 		for i := 0; i < n; i += 1 + n/chartMost {
 			x, y := float64(p.Targets[i*outputs+k]), float64(p.Outputs[i*outputs+k])
@@ -93,11 +97,13 @@ func predicted(p train.Prediction, outputs int) (charts []report.Chart) {
 			lo, hi = min(lo, x), max(hi, x)
 		}
 		title := "Predicted against actual"
-		if outputs > 1 {
+		if k < len(names) {
+			title = names[k] + ", predicted against actual"
+		} else if outputs > 1 {
 			title += fmt.Sprintf(", target %d", k+1)
 		}
-		charts = append(charts, report.Chart{Title: title, XLabel: "actual", Lines: []report.Line{
-			{Name: "equal", Points: []report.Point{{X: lo, Y: lo}, {X: hi, Y: hi}}}, dots,
+		charts = append(charts, report.Chart{Title: title, XLabel: "actual", Scatter: true, Lines: []report.Line{
+			dots, {Name: "where both are equal", Points: []report.Point{{X: lo, Y: lo}, {X: hi, Y: hi}}},
 		}})
 	}
 	return charts
@@ -170,12 +176,39 @@ func (f finished) curves() []report.Chart {
 
 func (f finished) tiles() []report.Fact {
 	size := f.Size()
-	return []report.Fact{
+	measures := []report.Fact{{Name: "test loss", Value: fmt.Sprintf("%.3f", f.metrics.Loss), Note: lossUnit(f.metrics)}}
+	if m := f.metrics; m.Regression() {
+		measures = []report.Fact{
+			{Name: "test R²", Value: fmt.Sprintf("%.3f", m.R2), Note: "1 is perfect, 0 the mean of the targets"},
+			{Name: "test MAE", Value: fmt.Sprintf("%.4g", m.MAE), Note: "units of the targets"},
+		}
+	}
+	return append(measures, []report.Fact{
 		{Name: "packed size", Value: report.Bytes(size.PackedBytes), Note: fmt.Sprintf("%.1f times smaller than float32", float64(size.FloatBytes)/float64(size.PackedBytes))},
 		{Name: "parameters", Value: report.Count(size.Parameters), Note: "head included"},
-		{Name: "test loss", Value: fmt.Sprintf("%.3f", f.metrics.Loss), Note: lossUnit(f.metrics)},
 		{Name: "training steps", Value: report.Count(f.Step()), Note: fmt.Sprintf("of %d sequences", f.Config().BatchSize)},
+	}...)
+}
+
+// columns are what the columns of a file are for, and how a recording is cut.
+func (f finished) columns() (facts []report.Fact) {
+	o, w := f.source.Recording, f.source.Wide
+	for _, c := range []struct{ name, value string }{
+		{"label", o.Label + w.Label}, {"target", strings.Join(slices.Concat(o.Targets, w.Targets), ", ")}, {"group", o.Group + w.Group},
+	} {
+		if c.value != "" {
+			facts = append(facts, report.Fact{Name: c.name, Value: c.value, Note: "column"})
+		}
 	}
+	for _, c := range []struct {
+		name  string
+		value int
+	}{{"window", o.Window}, {"stride", o.Stride}, {"horizon", o.Horizon}} {
+		if c.value > 0 {
+			facts = append(facts, report.Fact{Name: c.name, Value: report.Count(c.value), Note: "steps"})
+		}
+	}
+	return facts
 }
 
 func (f finished) facts() []report.Facts {
@@ -191,13 +224,12 @@ func (f finished) facts() []report.Facts {
 		data = append(data, v("test file", file))
 	}
 	if len(f.source.Test) == 0 {
-		data = append(data, v("split", splitText(f.source, f.parts)))
+		data = append(data, v("split", cmp.Or(string(f.parts.Split), f.source.Split)))
 		if f.source.TestFraction > 0 {
 			data = append(data, v("test fraction", f.source.TestFraction), v("split seed", f.source.Seed))
 		}
 	}
-	data = append(data,
-		n("training sequences", f.parts.Train.Len()))
+	data = append(append(data, f.columns()...), n("training sequences", f.parts.Train.Len()))
 	if f.parts.Validation != nil {
 		data = append(data, n("validation sequences", f.parts.Validation.Len()))
 	}

@@ -20,6 +20,7 @@ const (
 // chartView is a chart in coordinates.
 type chartView struct {
 	Title, Unit, XLabel, Label string
+	Scatter                    bool
 	XTicks, YTicks             []tickView
 	Lines                      []lineView
 }
@@ -27,7 +28,7 @@ type chartView struct {
 type tickView struct{ Pos, Text string }
 
 type lineView struct {
-	Name, Last string // Last is the last value
+	Name, Last string // Last is the last value, but of a scatter
 	Style      int
 	Path       string
 	Dots       []dotView
@@ -53,7 +54,7 @@ func newChartView(c Chart) (v chartView, ok bool) {
 		}
 		return x, y
 	}
-	v = chartView{Title: clean(c.Title), Unit: clean(c.Unit), XLabel: clean(c.XLabel)}
+	v = chartView{Title: clean(c.Title), Unit: clean(c.Unit), XLabel: clean(c.XLabel), Scatter: c.Scatter}
 	for _, t := range xs {
 		x, _ := place(Point{t, 0})
 		v.XTicks = append(v.XTicks, tickView{at(x), plain(t, 6)})
@@ -68,27 +69,38 @@ func newChartView(c Chart) (v chartView, ok bool) {
 	}
 	said := []string{}
 	for i, l := range c.Lines {
+		if !c.Scatter {
+			l.Points = thin(l.Points)
+		}
 		line := newLineView(l, place)
 		line.Style = i % lineStyles
 		last := lastFinite(l.Points)
 		if last == nil {
 			continue
 		}
-		line.Last = number(last.Y)
-		if c.Fraction {
-			line.Last = percent(last.Y) + "%"
-		}
-		said = append(said, line.Name+" ends at "+line.Last)
 		v.Lines = append(v.Lines, line)
+		if c.Scatter {
+			said = append(said, line.Name)
+			continue
+		}
+		text := number(last.Y)
+		if c.Fraction {
+			text = percent(last.Y) + "%"
+		}
+		v.Lines[len(v.Lines)-1].Last = text
+		said = append(said, line.Name+" ends at "+text)
 	}
 	v.Label = fmt.Sprintf("%s by %s: %s", v.Title, v.XLabel, strings.Join(said, "; "))
 	return v, true
 }
 
-// bounds are the least and greatest of a chart's points, 0 and 100% included; ok is
-// false if there are no points.
+// bounds are the least and greatest of a chart's points, 0 and 100% included but for
+// a scatter; ok is false if there are no points.
 func bounds(c Chart) (lo, hi Point, ok bool) {
 	lo, hi = Point{math.Inf(1), 0}, Point{math.Inf(-1), math.Inf(-1)}
+	if c.Scatter {
+		lo.Y = math.Inf(1)
+	}
 	for _, l := range c.Lines {
 		for _, p := range l.Points {
 			if finite(p.X) && finite(p.Y) {
@@ -132,7 +144,7 @@ func lastFinite(points []Point) *Point {
 func newLineView(l Line, place func(Point) (x, y float64)) lineView {
 	v := lineView{Name: clean(l.Name)}
 	var path strings.Builder
-	points := thin(l.Points)
+	points := l.Points
 	drawn := func(i int) bool {
 		return i >= 0 && i < len(points) && finite(points[i].X) && finite(points[i].Y)
 	}

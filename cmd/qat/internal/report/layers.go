@@ -154,7 +154,7 @@ func spark(rates []float64) (path, label string) {
 	if top == 0 {
 		top = 1
 	}
-	v := newLineView(Line{Points: points}, func(p Point) (x, y float64) {
+	v := newLineView(Line{Points: thin(points)}, func(p Point) (x, y float64) {
 		return 1 + p.X/float64(max(len(rates)-1, 1))*(sparkWidth-2), sparkHeight - 1 - p.Y/top*(sparkHeight-2)
 	})
 	return v.Path, label

@@ -11,13 +11,19 @@ type page struct {
 	Title, Subtitle string
 	Headline        headline
 	Tiles           []Fact
-	Charts          []chartView
+	Charts          []chartSection
 	Matrix          *matrixView
 	Layers          *layersView
 	NoLayers        string
 	Facts           []Facts
 	Notes           []string
 	Command         string
+}
+
+// chartSection is charts under a heading.
+type chartSection struct {
+	Title  string
+	Charts []chartView
 }
 
 func newPage(r Report) page {
@@ -34,9 +40,18 @@ func newPage(r Report) page {
 	for _, n := range r.Notes {
 		p.Notes = append(p.Notes, clean(n))
 	}
-	for _, c := range r.Charts {
-		if v, ok := newChartView(c); ok {
-			p.Charts = append(p.Charts, v)
+	for _, s := range []struct {
+		title string
+		all   []Chart
+	}{{"Training", r.Charts}, {"Predictions of the test part", r.Predictions}} {
+		section := chartSection{Title: s.title}
+		for _, c := range s.all {
+			if v, ok := newChartView(c); ok {
+				section.Charts = append(section.Charts, v)
+			}
+		}
+		if len(section.Charts) > 0 {
+			p.Charts = append(p.Charts, section)
 		}
 	}
 	for _, f := range r.Facts {

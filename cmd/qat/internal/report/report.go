@@ -24,8 +24,9 @@ type Report struct {
 	Baselines []Score
 	Test      int // sequences in the test part
 
-	Tiles  []Fact
-	Charts []Chart
+	Tiles       []Fact
+	Charts      []Chart
+	Predictions []Chart // of the test part
 
 	Confusion train.Confusion
 	Layers    []Layer
@@ -67,7 +68,10 @@ type Chart struct {
 	XLabel   string
 	Unit     string // of the values, as "nats"
 	Fraction bool   // values are 0 to 1, shown in percent
-	Lines    []Line
+	// Scatter says that the points are a cloud and not a course: none is left out, no
+	// last value is told, and the axis of values need not begin at 0.
+	Scatter bool
+	Lines   []Line
 }
 
 // Line is a line, or with Dots its points alone.

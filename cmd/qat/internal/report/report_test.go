@@ -226,11 +226,31 @@ func everywhere(text string) Report {
 		r.Charts[i].Title, r.Charts[i].Unit, r.Charts[i].XLabel = text, text, text
 		r.Charts[i].Lines[0].Name = text
 	}
+	r.Predictions = []Chart{{Title: text, Unit: text, XLabel: text, Scatter: true, Lines: []Line{{Name: text, Dots: true, Points: []Point{{1, 2}, {2, 1}}}}}}
 	r.Confusion.Classes = []string{text, text, text}
 	for i := range r.Layers {
 		r.Layers[i].Name = text
 	}
 	return r
+}
+
+// TestScatter shows a cloud: every dot, no last value, and an axis that begins near
+// the values.
+func TestScatter(t *testing.T) {
+	cloud := Line{Name: "a sequence", Dots: true}
+	for i := range 1009 {
+		cloud.Points = append(cloud.Points, Point{500 + float64(i%31), 500 + float64(i%37)})
+	}
+	v, ok := newChartView(Chart{Title: "T", XLabel: "x", Scatter: true, Lines: []Line{cloud}})
+	require.True(t, ok)
+	assert.Len(t, v.Lines[0].Dots, 1009)
+	assert.Empty(t, v.Lines[0].Last)
+	assert.Equal(t, "T by x: a sequence", v.Label)
+	assert.Equal(t, "500", v.YTicks[0].Text)
+	page := render(t, Report{Predictions: []Chart{{Title: "T", XLabel: "x", Scatter: true, Lines: []Line{cloud}}}})
+	assert.Contains(t, page, "<h2>Predictions of the test part</h2>")
+	assert.NotContains(t, page, "<h2>Training</h2>")
+	assert.Equal(t, 1009, strings.Count(page, `r="2"`))
 }
 
 func TestRender_escaping(t *testing.T) {
