@@ -147,7 +147,7 @@ func runCompare(ctx context.Context, o compareOptions, c *console) error {
 	if !o.asJSON {
 		if !c.quiet {
 			describeData(c, o.source, parts)
-			describeRecipe(c, o.config)
+			describeRecipe(c, o.config, o.modes.String())
 			fmt.Fprintln(c)
 		}
 		r.printHead()
@@ -275,7 +275,8 @@ func (r *comparing) printHead() {
 	if r.parts.Train.Facts().Outputs > 0 {
 		unit = r.metric()
 	}
-	fmt.Fprintf(r.console, "%-20s  %-14s  %-18s  %-14s  %s\n", plural(r.seeds, "seed"), unit, "minus float (95%)", "quantized after", "packed bytes")
+	fmt.Fprintf(r.console, "%-20s  %-14s  %-18s  %s\n", "", "", "", "float, quantized")
+	fmt.Fprintf(r.console, "%-20s  %-14s  %-18s  %-16s  %s\n", plural(r.seeds, "seed"), unit, "minus float (95%)", "after training", "packed bytes")
 }
 
 // add keeps a line and prints it.
@@ -305,7 +306,7 @@ func (r *comparing) add(line comparison) {
 		}
 		after = spread(line.AfterTraining.Mean, line.AfterTraining.Deviation)
 	}
-	fmt.Fprintf(c, "%-20s  %-14s  %-18s  %-14s  %8d\n", line.Name, spread(line.Mean, line.Deviation), difference, after, line.PackedBytes)
+	fmt.Fprintf(c, "%-20s  %-14s  %-18s  %-16s  %12d\n", line.Name, spread(line.Mean, line.Deviation), difference, after, line.PackedBytes)
 }
 
 // The files of a comparison.

@@ -79,7 +79,7 @@ func drawComparison(path string, lines []comparison) error {
 		color  color.Color
 		radius vg.Length
 	}{
-		{"a seed", seeds, draw.CircleGlyph{}, color.RGBA{R: 31, G: 119, B: 180, A: 110}, 2.5},
+		{"a seed", seeds, draw.CircleGlyph{}, color.NRGBA{R: 31, G: 119, B: 180, A: 140}, 2.5},
 		{"their mean", means, draw.RingGlyph{}, blue, 5},
 		{"float, quantized after training", after, draw.CrossGlyph{}, red, 4},
 	} {
@@ -90,11 +90,13 @@ func drawComparison(path string, lines []comparison) error {
 	if err := addSizes(bySize, names, sizes, bars); err != nil {
 		return err
 	}
-	byMode.Legend.Left = true
-	for _, p := range []*plot.Plot{byMode, bySize} { // room for the legend and the names
-		room := 0.12 * (p.Y.Max - p.Y.Min)
-		p.Y.Min, p.Y.Max = p.Y.Min-2*room, p.Y.Max+room
+	for _, p := range []*plot.Plot{byMode, bySize} { // room for the names
+		room := 0.1 * (p.Y.Max - p.Y.Min)
+		p.Y.Min, p.Y.Max = p.Y.Min-room, p.Y.Max+room
 	}
+	byMode.Legend.Left, byMode.Legend.Top = true, true
+	byMode.Y.Tick.Marker = upTo(byMode.Y.Max)
+	byMode.Y.Max += 0.6 * (byMode.Y.Max - byMode.Y.Min)
 	return savePNG(path, byMode, bySize)
 }
 
@@ -151,11 +153,14 @@ func addSizes(p *plot.Plot, names []string, sizes plotter.XYs, bars plotter.YErr
 	if err != nil {
 		return err
 	}
-	labels, err := plotter.NewLabels(plotter.XYLabels{XYs: sizes, Labels: names})
-	if err != nil {
-		return err
+	p.Add(errors, dots)
+	for i := range names { // by turns above and below, for neighbours may be near
+		label, err := plotter.NewLabels(plotter.XYLabels{XYs: sizes[i : i+1], Labels: names[i : i+1]})
+		if err != nil {
+			return err
+		}
+		label.Offset = vg.Point{X: vg.Points(6), Y: vg.Points([]float64{4, -12}[i%2])}
+		p.Add(label)
 	}
-	labels.Offset = vg.Point{X: vg.Points(6), Y: vg.Points(4)}
-	p.Add(errors, dots, labels)
 	return nil
 }

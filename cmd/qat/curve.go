@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"strconv"
 
 	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/train"
@@ -62,9 +63,13 @@ type upTo float64
 // Ticks is plot.Ticker's.
 func (most upTo) Ticks(lo, _ float64) (ticks []plot.Tick) {
 	for _, t := range (plot.DefaultTicks{}).Ticks(lo, float64(most)) {
-		if t.Value <= float64(most) {
-			ticks = append(ticks, t)
+		if t.Value > float64(most) {
+			continue
 		}
+		if t.Label != "" {
+			t.Label = strconv.FormatFloat(t.Value, 'g', 6, 64)
+		}
+		ticks = append(ticks, t)
 	}
 	return ticks
 }
