@@ -139,6 +139,14 @@ func addLine(p *plot.Plot, name string, c color.Color, points plotter.XYs) error
 	line.Width = vg.Points(1.5)
 	line.Color = c
 	p.Add(line)
+	if len(points) == 1 { // a line of one point is not seen
+		dot, err := plotter.NewScatter(points)
+		if err != nil {
+			return err
+		}
+		dot.Shape, dot.Color = draw.CircleGlyph{}, c
+		p.Add(dot)
+	}
 	p.Legend.Add(name, line)
 	return nil
 }
