@@ -336,3 +336,26 @@ func TestSize(t *testing.T) {
 	packed = 2*(16*48/8+(16*16+4)/5) + 16*64/2 + 64*16 + 4*scales
 	assert.Equal(t, Size{quantized + float, 4 * (quantized + float), packed + 4*float}, tr.Size(), "by the layer")
 }
+
+// Float weights in every layer imply float inputs; in some, or but for some, they do
+// not.
+func TestImpliedActivations(t *testing.T) {
+	one := spec.LayerMode{Pattern: "*.0.ffn.up", Mode: quant.Int8}
+	every := spec.LayerMode{Pattern: "*", Mode: quant.Float}
+	for _, c := range []struct {
+		mode   quant.Mode
+		layers []spec.LayerMode
+		want   spec.Activations
+	}{
+		{quant.Ternary, nil, spec.Int8Activations},
+		{quant.Float, nil, spec.FloatActivations},
+		{quant.Ternary, []spec.LayerMode{every}, spec.FloatActivations},
+		{quant.Ternary, []spec.LayerMode{every, one}, spec.Int8Activations},
+		{quant.Float, []spec.LayerMode{one}, spec.Int8Activations},
+	} {
+		cfg := toyConfig()
+		cfg.Model.Quantize, cfg.Model.LayerModes = c.mode, c.layers
+		tr := trainerOf(t, cfg, toySet(53, 1))
+		assert.Equal(t, c.want, tr.Spec().Activations, tr.Spec().WeightModes())
+	}
+}
