@@ -116,7 +116,7 @@ func TestLayerStats_modes(t *testing.T) {
 		assert.Equal(t, float32(j+1), s, "column %d", j)
 	}
 	want := make([]int, 15)
-	want[7-7], want[7+1] = 64, 15*64
+	want[0], want[8] = 64, 15*64 // codes -7 and 1
 	assert.Equal(t, want, up.Codes)
 	assert.Zero(t, up.Noise, "every weight is a multiple of its column's scale")
 	assert.Equal(t, 16*64/2+4*64, up.PackedBytes)
