@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/quant"
@@ -147,7 +148,7 @@ func runCompare(ctx context.Context, o compareOptions, c *console) error {
 	if !o.asJSON {
 		if !c.quiet {
 			describeData(c, o.source, parts)
-			describeRecipe(c, o.config, o.modes.String())
+			describeRecipe(c, o.config, strings.ReplaceAll(o.modes.String(), ",", ", ")+" weights")
 			fmt.Fprintln(c)
 		}
 		r.printHead()

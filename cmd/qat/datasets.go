@@ -93,6 +93,6 @@ func (r *recipe) plan(w io.Writer, told []string) error {
 	}
 	parts.Notes = slices.DeleteFunc(parts.Notes, func(note string) bool { return slices.Contains(told, note) })
 	describeData(w, r.source, parts)
-	describeRecipe(w, r.config, r.config.Model.Quantize.String())
+	describeRecipe(w, r.config, r.config.Model.Weights())
 	return nil
 }

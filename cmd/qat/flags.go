@@ -4,8 +4,6 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/dataset"
@@ -96,9 +94,10 @@ func (r *recipe) register(f *pflag.FlagSet) {
 	f.StringVar(&r.file, "config", r.file, "begin from a config.json, as a run directory has it; other flags go over it")
 	m, c := &r.config.Model, &r.config
 	if r.one {
-		f.Var(textValue{&m.Quantize, "mode"}, "quantize", "float, binary, ternary, int4 or int8")
+		f.Var(&weightModes{model: m}, "quantize", "float, binary, ternary, int4 or int8; of some layers another, as 'ternary,blocks.0.ffn.*=int8', of which the last to match holds")
 		f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order, dropout and augmentation")
 	}
+	f.Var(textValue{&m.Granularity, "name"}, "granularity", "a scale for each weight (tensor) or for each of its outputs (channel)")
 	f.IntVar(&m.HiddenSize, "hidden-size", m.HiddenSize, "width of the blocks")
 	f.IntVar(&m.NumLayers, "num-layers", m.NumLayers, "number of blocks")
 	f.IntVar(&m.NumHeads, "num-heads", m.NumHeads, "number of attention heads; divides the hidden size")
@@ -131,7 +130,7 @@ func (r *recipe) complete(cmd *cobra.Command) {
 		"label-rule": {string(dataset.LabelLast), string(dataset.LabelMajority)},
 		"task":       {string(dataset.NPYClasses), string(dataset.NPYTargets)},
 		"positions":  {"none", "rotary", "learned"}, "pooling": {"last", "mean"}, "numerics": {"bitnet", "edifice"},
-		"activations": {"int8", "float"}, "ste": {"identity", "clipped"},
+		"activations": {"int8", "float"}, "granularity": {"tensor", "channel"}, "ste": {"identity", "clipped"},
 		"schedule": train.Schedules(), "class-weights": {train.BalancedClasses},
 	}
 	if r.one {
@@ -140,80 +139,6 @@ func (r *recipe) complete(cmd *cobra.Command) {
 	}
 	data := []string{"ts", "csv", "tsv", "txt", "npz", "npy", "gz"}
 	completeValues(cmd, values, map[string][]string{"data": data, "test": data, "config": {"json"}})
-}
-
-// setting is a flag as it was given.
-type setting struct {
-	name, text string
-	list       []string // of a flag with a list
-}
-
-// settings are the flags that were given.
-func settings(f *pflag.FlagSet) (all []setting) {
-	f.Visit(func(f *pflag.Flag) {
-		s := setting{name: f.Name, text: f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			s.list = list.GetSlice()
-		}
-		all = append(all, s)
-	})
-	return all
-}
-
-// replay sets what was given again, over what r has by now.
-func (r *recipe) replay() error {
-	f := pflag.NewFlagSet("", pflag.ContinueOnError)
-	r.register(f)
-	var errs []error
-	for _, s := range r.given {
-		flag := f.Lookup(s.name)
-		if flag == nil {
-			continue // not of a recipe
-		}
-		if list, ok := flag.Value.(pflag.SliceValue); ok {
-			errs = append(errs, list.Replace(s.list))
-		} else {
-			errs = append(errs, f.Set(s.name, s.text))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// was says whether a flag was given.
-func (r *recipe) was(names ...string) bool {
-	return slices.ContainsFunc(r.given, func(s setting) bool { return slices.Contains(names, s.name) })
-}
-
-// settle takes what the data's shape decides for all that was not given. The config
-// file of a run has decided it before.
-func (r *recipe) settle(data dataset.Data) error {
-	if r.file != "" && r.over == nil {
-		return nil
-	}
-	mode := r.config.Model.Quantize
-	r.config = train.Recipe(data.Facts())
-	if r.over != nil {
-		if err := r.over(&r.config); err != nil {
-			return err
-		}
-	}
-	if err := r.replay(); err != nil {
-		return err
-	}
-	if !r.one {
-		r.config.Model.Quantize = mode
-	}
-	r.implyActivations()
-	return r.config.Validate()
-}
-
-// implyActivations takes float activations where the numerics or the weights leave
-// no choice.
-func (r *recipe) implyActivations() {
-	m := &r.config.Model
-	if !r.was("activations") && (m.Numerics == spec.Edifice || m.Quantize == quant.Float) {
-		m.Activations = spec.FloatActivations
-	}
 }
 
 // judge settles what depends on whether a flag was given, and reports every fault.
@@ -227,7 +152,7 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 	r.implyActivations()
 	m, s := &r.config.Model, &r.source
 	var errs []error
-	if m.Quantize == quant.Float && m.Activations == spec.Int8Activations {
+	if m.IsFloat() && m.Activations == spec.Int8Activations {
 		errs = append(errs, errors.New("--activations: int8 activations are for quantized weights: want float with --quantize float"))
 	}
 	errs = append(errs, r.judgeData())
@@ -243,42 +168,48 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 	return errors.Join(append(errs, r.config.Validate())...)
 }
 
-// load begins from a config file, with the flags that were given over it.
-func (r *recipe) load() error {
-	b, err := os.ReadFile(r.file)
-	if err != nil {
-		return fmt.Errorf("--config: %w", err)
+// weightModes is the mode of all layers and those of some, as a flag.
+type weightModes struct {
+	model *spec.Model
+	text  string // as it was given
+}
+
+// String is what was given: the mode that it left out is not the default's, where it
+// goes over a config file.
+func (w *weightModes) String() string {
+	if w.text != "" || w.model == nil {
+		return w.text
 	}
-	c := runConfig{Config: r.config, Data: r.source}
-	partial, err := c.read(b)
-	if err != nil {
-		return fmt.Errorf("--config: %s%w", r.file, err)
-	}
-	if partial {
-		r.over = func(to *train.Config) error {
-			c := runConfig{Config: *to}
-			_, err := c.read(b)
-			*to = c.Config
+	return w.model.WeightModes()
+}
+
+// Set takes a mode, patterns with modes, or both; the patterns that were are gone.
+func (w *weightModes) Set(text string) error {
+	mode, layers := w.model.Quantize, []spec.LayerMode(nil)
+	for i, item := range strings.Split(text, ",") {
+		pattern, name, some := strings.Cut(strings.TrimSpace(item), "=")
+		if !some && i > 0 {
+			return fmt.Errorf("%q is a second mode of all layers: want pattern=mode", item)
+		}
+		if !some {
+			pattern, name = "", pattern
+		}
+		parsed, err := quant.ParseMode(strings.TrimSpace(name))
+		if err != nil {
 			return err
 		}
+		if some {
+			layers = append(layers, spec.LayerMode{Pattern: strings.TrimSpace(pattern), Mode: parsed})
+		} else {
+			mode = parsed
+		}
 	}
-	if c.Data.Name == "" && len(c.Data.Files) == 0 {
-		c.Data.Name = dataset.Sources()[0]
-	}
-	r.config, r.source, r.data = c.Config, c.Data, dataFlagsOf(c.Data)
-	m := &r.config.Model // of other data than that it was made for
-	m.EmbedDim, m.WindowSize = 0, 0
-	if err := r.replay(); err != nil {
-		return err
-	}
-	if r.was("data") && !r.was("test") {
-		r.data.test = nil // that of the file's own data
-	}
-	if len(r.data.test) == 0 && r.source.TestFraction == 0 {
-		r.source.TestFraction = testFraction
-	}
+	w.model.Quantize, w.model.LayerModes, w.text = mode, layers, text
 	return nil
 }
+
+// Type is what --help calls the value.
+func (w *weightModes) Type() string { return "modes" }
 
 // modes is a list of modes as a flag.
 type modes []quant.Mode

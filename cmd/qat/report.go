@@ -59,7 +59,7 @@ func (l *lineReporter) begin(t *train.Trainer, source dataset.Source, parts data
 		return
 	}
 	describeData(l.c, source, parts)
-	describeRecipe(l.c, t.Config(), t.Config().Model.Quantize.String())
+	describeRecipe(l.c, t.Config(), t.Config().Model.Weights())
 }
 
 // describeData says what the data came to.
@@ -98,7 +98,7 @@ func frameText(p *preprocess.Pipeline) string {
 // describeRecipe says what is trained and how.
 func describeRecipe(w io.Writer, c train.Config, weights string) {
 	m := c.Model
-	fmt.Fprintf(w, "model     %s weights, %v activations; hidden %d, %s, %s, positions %v, pooling %v\n",
+	fmt.Fprintf(w, "model     %s, %v activations; hidden %d, %s, %s, positions %v, pooling %v\n",
 		weights, m.Activations, m.HiddenSize, plural(m.NumHeads, "head"), plural(m.NumLayers, "layer"), m.Positions, m.Pooling)
 	fmt.Fprintf(w, "recipe    %s of batches of %d, learning rate %.3g, dropout %.3g, jitter %.3g, scaling %.3g, shift %d\n",
 		plural(c.Epochs, "epoch"), c.BatchSize, c.LearnRate, m.Dropout, c.Augment.Jitter, c.Augment.Scale, c.Augment.Shift)
