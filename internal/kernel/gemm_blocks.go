@@ -5,10 +5,9 @@ type gemmKernel struct {
 	// tile is gemmTile for at most high rows and wide columns.
 	tile       func(rows, cols, k int, a []float32, aRow, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
 	high, wide int
-	// transpose, where there is one, is transpose8 for n a multiple of 8.
-	transpose func(dst []float32, dstRow int, src []float32, srcRow, n int)
 	// grain is the number of operations that pays for a goroutine.
 	grain int
+	pack  packKernel
 }
 
 // The blocks of a product: a panel of b, blockSteps of its rows and as wide as a
@@ -41,9 +40,6 @@ func (g *gemm) run() {
 	Parallel(panels*g.tiles, max(1, g.grain/(2*g.k*g.high*g.wide)), g.part)
 }
 
-// row is where a tile begins. Tiles are of almost equal height.
-func (g *gemm) row(tile int) int { return tile * g.c.Rows / g.tiles }
-
 // part computes tiles [lo, hi), counted down one panel after another.
 func (g *gemm) part(lo, hi int) {
 	for lo < hi {
@@ -59,78 +55,34 @@ func (g *gemm) part(lo, hi int) {
 
 // region computes tiles [t0, t1) of panels [p0, p1).
 func (g *gemm) region(p0, p1, t0, t1 int) {
-	panels := min(max(1, blockCols/g.wide), p1-p0)
+	panels, tiles := min(blockCols/g.wide, p1-p0), min(blockRows/g.high, t1-t0)
 	steps := ceilDiv(g.k, ceilDiv(g.k, blockSteps))
-	buf := borrow(panels * g.wide * steps)
+	size := panels * g.wide * steps
+	buf := borrow(size + tiles*g.high*(steps+packMargin))
 	defer scratch.Put(buf)
 	for p := p0; p < p1; p += panels {
+		last := min(p+panels, p1)
 		for k0 := 0; k0 < g.k; k0 += steps {
-			last, k1 := min(p+panels, p1), min(k0+steps, g.k)
-			b := g.panels(*buf, p, last, k0, k1, t1-t0)
-			high := blockRows / g.high
-			for t := t0; t < t1; t += high {
-				g.block(b, p, last, t, min(t+high, t1), k0, k1)
+			k1 := min(k0+steps, g.k)
+			b := g.right((*buf)[:size], p, last, k0, k1, t1-t0)
+			for t := t0; t < t1; t += tiles {
+				end := min(t+tiles, t1)
+				a := g.left((*buf)[size:], t, end, k0, k1, last-p)
+				g.block(a, b, p, last, t, end, k1-k0, g.add || k0 > 0)
 			}
 		}
 	}
 }
 
-// packedPanels are some columns of b, steps [k0, k1).
-type packedPanels struct {
-	data        []float32
-	step, panel int // from one k, and from one panel, to the next
-}
-
-// panels returns panels [p0, p1) of b, packed in buf unless b can be read where it lies.
-func (g *gemm) panels(buf []float32, p0, p1, k0, k1, tiles int) packedPanels {
-	j0, j1 := p0*g.wide, min(p1*g.wide, g.c.Cols)
-	if !g.transB && tiles < 4 {
-		return packedPanels{g.b.Data[k0*g.b.Stride+j0:], g.b.Stride, g.wide}
-	}
-	for j := j0; j < j1; j += g.wide {
-		g.pack(buf[(j-j0)*(k1-k0):], j, min(j+g.wide, j1), k0, k1)
-	}
-	return packedPanels{buf, g.wide, g.wide * (k1 - k0)}
-}
-
-// pack writes columns [j0, j1) of b to rows of dst, steps [k0, k1).
-func (g *gemm) pack(dst []float32, j0, j1, k0, k1 int) {
-	b, stride := g.b.Data, g.b.Stride
-	if !g.transB {
-		for p := k0; p < k1; p++ {
-			copy(dst[(p-k0)*g.wide:], b[p*stride+j0:p*stride+j1])
-		}
-		return
-	}
-	j := j0
-	if g.transpose != nil {
-		for ; j+8 <= j1; j += 8 {
-			n := (k1 - k0) &^ 7
-			if n > 0 {
-				g.gemmKernel.transpose(dst[j-j0:], g.wide, b[j*stride+k0:], stride, n)
-			}
-			for p := k0 + n; p < k1; p++ {
-				for i := j; i < j+8; i++ {
-					dst[(p-k0)*g.wide+i-j0] = b[i*stride+p]
-				}
-			}
-		}
-	}
-	for ; j < j1; j++ {
-		for p, v := range b[j*stride+k0 : j*stride+k1] {
-			dst[p*g.wide+j-j0] = v
-		}
-	}
-}
-
-// block adds steps [k0, k1) of tiles [t0, t1) of panels [p0, p1).
-func (g *gemm) block(b packedPanels, p0, p1, t0, t1, k0, k1 int) {
+// block computes steps of tiles [t0, t1) of panels [p0, p1).
+func (g *gemm) block(a, b pieces, p0, p1, t0, t1, steps int, add bool) {
 	for p := p0; p < p1; p++ {
 		j := p * g.wide
-		cols, panel := min(g.wide, g.c.Cols-j), b.data[(p-p0)*b.panel:]
+		cols, right := min(g.wide, g.c.Cols-j), b.data[(p-p0)*b.pitch:]
 		for t := t0; t < t1; t++ {
-			i, end := g.row(t), g.row(t+1)
-			g.tile(end-i, cols, k1-k0, g.a[i*g.aRow+k0*g.aStep:], g.aRow, g.aStep, panel, b.step, g.c.Data[i*g.c.Stride+j:], g.c.Stride, g.add || k0 > 0)
+			i := t * g.high
+			rows := min(g.high, g.c.Rows-i)
+			g.tile(rows, cols, steps, a.data[(t-t0)*a.pitch:], a.across, a.step, right, b.step, g.c.Data[i*g.c.Stride+j:], g.c.Stride, add)
 		}
 	}
 }

@@ -19,3 +19,15 @@ func gemmAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []f
 //
 //go:noescape
 func transposeAVX2(dst []float32, dstRow int, src []float32, srcRow int, n int)
+
+// spreadAVX512 is spreadGeneric for n > 0; it reads and writes whole vectors, one or two
+// a piece.
+//
+//go:noescape
+func spreadAVX512(dst []float32, pitch int, src []float32, width int, n int)
+
+// spreadAVX2 is spreadGeneric for n > 0; it reads and writes whole vectors, one or two
+// a piece.
+//
+//go:noescape
+func spreadAVX2(dst []float32, pitch int, src []float32, width int, n int)

@@ -1997,3 +1997,73 @@ block:
 	JNE         block
 	VZEROUPPER
 	RET
+
+// func spreadAVX512(dst []float32, pitch int, src []float32, width int, n int)
+// Requires: AVX, AVX512F
+TEXT ·spreadAVX512(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+32(FP), CX
+	MOVQ pitch+24(FP), DX
+	MOVQ width+56(FP), BX
+	MOVQ n+64(FP), SI
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	CMPQ BX, $0x40
+	JGT  two
+
+one:
+	VMOVUPS (CX), Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNE     one
+	VZEROUPPER
+	RET
+
+two:
+	VMOVUPS (CX), Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z0
+	VMOVUPS Z0, 64(AX)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNE     two
+	VZEROUPPER
+	RET
+
+// func spreadAVX2(dst []float32, pitch int, src []float32, width int, n int)
+// Requires: AVX
+TEXT ·spreadAVX2(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+32(FP), CX
+	MOVQ pitch+24(FP), DX
+	MOVQ width+56(FP), BX
+	MOVQ n+64(FP), SI
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	CMPQ BX, $0x20
+	JGT  two
+
+one:
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNE     one
+	VZEROUPPER
+	RET
+
+two:
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNE     two
+	VZEROUPPER
+	RET

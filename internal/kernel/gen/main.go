@@ -6,6 +6,7 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 func main() {
@@ -13,5 +14,7 @@ func main() {
 	gemmAVX512()
 	gemmAVX2()
 	transposeAVX2()
+	spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
+	spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
 	Generate()
 }
