@@ -140,16 +140,24 @@ func Chain(y, x, w, bias []float32, rows int) {
 	need("dense output", len(y), rows*out)
 	Parallel(rows, rowGrain(2*in*out), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			yr := y[i*out : (i+1)*out]
-			clear(yr)
-			for k, v := range x[i*in : (i+1)*in] {
-				addScaled(yr, w[k*out:(k+1)*out], v)
-			}
-			for j, b := range bias {
-				yr[j] += b
-			}
+			ChainRow(y[i*out:(i+1)*out], x[i*in:(i+1)*in], w, bias)
 		}
 	})
+}
+
+// ChainRow is Chain for one row, on the caller's goroutine.
+func ChainRow(y, x, w, bias []float32) {
+	out := len(bias)
+	need("dense weight", len(w), len(x)*out)
+	need("dense output", len(y), out)
+	y = y[:out]
+	clear(y)
+	for k, v := range x {
+		addScaled(y, w[k*out:(k+1)*out], v)
+	}
+	for j, b := range bias {
+		y[j] += b
+	}
 }
 
 // addScaled adds s*x to y, every product rounded before it is added.
