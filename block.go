@@ -38,7 +38,7 @@ func Block(x *gorgonia.Node, opts ...Option) (*Layer, error) {
 	if c.spec.Positions == Learned {
 		errs = append(errs, fmt.Errorf("WithPositions: learned positions belong to a model's input, not to a block"))
 	}
-	errs = append(errs, c.spec.ValidateBlock())
+	errs = append(errs, c.spec.ValidateBlock(c.name))
 	p := &plan{seed: c.seed}
 	if len(badNode) == 0 {
 		p.g, p.params = x.Graph(), c.spec.BlockParams(c.name)

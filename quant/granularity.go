@@ -20,6 +20,14 @@ var granularityNames = [...]string{"tensor", "channel"}
 // Valid reports whether g is one of the granularities.
 func (g Granularity) Valid() bool { return int(g) < len(granularityNames) }
 
+// Scales is the number of scales of a weight [in, out].
+func (g Granularity) Scales(out int) int {
+	if g == PerChannel {
+		return out
+	}
+	return 1
+}
+
 // String returns tensor or channel.
 func (g Granularity) String() string {
 	if !g.Valid() {

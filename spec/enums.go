@@ -3,6 +3,8 @@ package spec
 import (
 	"fmt"
 	"strings"
+
+	"github.com/qat-go/qat/quant"
 )
 
 // Numerics is the set of rules that a model computes by.
@@ -79,6 +81,7 @@ var (
 	steText         = enum{"WithSTE", "ste", []string{"identity", "clipped"}}
 	poolingText     = enum{"WithPooling", "pooling", []string{"last", "mean", "all"}}
 	positionsText   = enum{"WithPositions", "positions", []string{"none", "rotary", "learned"}}
+	granularityText = enum{"WithGranularity", "granularity", []string{quant.PerTensor.String(), quant.PerChannel.String()}}
 )
 
 func (e enum) text(v uint8) string {

@@ -24,6 +24,10 @@ type Model struct {
 	STE         STE         `json:"ste"`
 	Pooling     Pooling     `json:"pooling"`
 	Positions   Positions   `json:"positions"`
+	// Granularity says how much of a weight shares a scale.
+	Granularity quant.Granularity `json:"granularity"`
+	// LayerModes are layers whose mode is not Quantize; see ModeOf.
+	LayerModes []LayerMode `json:"layer_modes,omitempty"`
 }
 
 // maxSize bounds every dimension, so that no product of two overflows an int32.
@@ -36,7 +40,8 @@ func (m Model) Validate() error {
 		size("WithEmbedDim", "embed size", m.EmbedDim),
 		size("WithWindowSize", "window", m.WindowSize),
 		size("WithNumLayers", "number of layers", m.NumLayers),
-		m.ValidateBlock(),
+		m.validateBlock(),
+		m.validateLayers(m.Layers()),
 	)
 }
 
@@ -48,8 +53,12 @@ func (m Model) HasSizes() bool {
 	) == nil
 }
 
-// ValidateBlock is Validate for what a single block needs.
-func (m Model) ValidateBlock() error {
+// ValidateBlock is Validate for what a single block needs whose names begin with path.
+func (m Model) ValidateBlock(path string) error {
+	return errors.Join(m.validateBlock(), m.validateLayers(blockLayers(path)))
+}
+
+func (m Model) validateBlock() error {
 	errs := []error{
 		size("WithHiddenSize", "hidden size", m.HiddenSize),
 		size("WithNumHeads", "number of heads", m.NumHeads),
@@ -65,25 +74,30 @@ func (m Model) ValidateBlock() error {
 	if !(m.Dropout >= 0 && m.Dropout < 1) {
 		errs = append(errs, fmt.Errorf("WithDropout: dropout %v is outside [0, 1)", m.Dropout))
 	}
-	errs = append(errs, poolingText.validate(uint8(m.Pooling)), positionsText.validate(uint8(m.Positions)), m.ValidateLinear())
+	errs = append(errs, poolingText.validate(uint8(m.Pooling)), positionsText.validate(uint8(m.Positions)), m.validateNumerics())
 	return errors.Join(errs...)
 }
 
-// ValidateLinear is Validate for what a single quantized layer needs.
+// ValidateLinear is Validate for what a single quantized layer needs, whose mode is
+// Quantize.
 func (m Model) ValidateLinear() error {
+	m.LayerModes = nil
+	return errors.Join(m.validateNumerics(), m.validateLayers(nil))
+}
+
+// validateNumerics judges what holds for every layer, whatever its mode.
+func (m Model) validateNumerics() error {
 	var errs []error
 	if !m.Quantize.Valid() {
-		errs = append(errs, fmt.Errorf("WithQuantize: unknown mode %d: want one of %v", uint8(m.Quantize), quant.Modes()))
+		errs = append(errs, fmt.Errorf("WithQuantize: %w", unknownMode(m.Quantize)))
 	}
-	errs = append(errs, numericsText.validate(uint8(m.Numerics)), activationsText.validate(uint8(m.Activations)), steText.validate(uint8(m.STE)))
+	errs = append(errs, numericsText.validate(uint8(m.Numerics)), activationsText.validate(uint8(m.Activations)),
+		steText.validate(uint8(m.STE)), granularityText.validate(uint8(m.Granularity)))
 	if m.Numerics == Edifice && m.Activations == Int8Activations {
 		errs = append(errs, errors.New("WithActivations: int8 activations do not exist in the Edifice numerics: want float"))
 	}
-	if m.Quantize == quant.Float && m.Activations == Int8Activations {
-		errs = append(errs, errors.New("WithActivations: int8 activations are for quantized weights: want float with float weights"))
-	}
-	if m.STE == Clipped && m.Quantize != quant.Binary && m.Quantize != quant.Ternary {
-		errs = append(errs, fmt.Errorf("WithSTE: the clipped estimator is for binary and ternary weights, not %v", m.Quantize))
+	if m.Numerics == Edifice && m.Granularity == quant.PerChannel {
+		errs = append(errs, errors.New("WithGranularity: the Edifice numerics have one scale a weight: want tensor"))
 	}
 	return errors.Join(errs...)
 }
@@ -97,6 +111,10 @@ func size(option, what string, n int) error {
 
 // String is a line with every field that a reader would ask for.
 func (m Model) String() string {
-	return fmt.Sprintf("%d -> hidden %d, heads %d, layers %d, window %d, %v weights, %v activations, dropout %v, positions %v, pooling %v, %v numerics, %v straight-through",
-		m.EmbedDim, m.HiddenSize, m.NumHeads, m.NumLayers, m.WindowSize, m.Quantize, m.Activations, m.Dropout, m.Positions, m.Pooling, m.Numerics, m.STE)
+	weights := m.WeightModes() + " weights"
+	if m.Granularity != quant.PerTensor {
+		weights += fmt.Sprintf(" per %v", m.Granularity)
+	}
+	return fmt.Sprintf("%d -> hidden %d, heads %d, layers %d, window %d, %s, %v activations, dropout %v, positions %v, pooling %v, %v numerics, %v straight-through",
+		m.EmbedDim, m.HiddenSize, m.NumHeads, m.NumLayers, m.WindowSize, weights, m.Activations, m.Dropout, m.Positions, m.Pooling, m.Numerics, m.STE)
 }

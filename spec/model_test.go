@@ -37,12 +37,13 @@ func TestValidate(t *testing.T) {
 		"every pooling":       func(m *Model) { m.Pooling = AllTimesteps },
 		"one head a channel":  func(m *Model) { m.HiddenSize, m.NumHeads = 13, 13 },
 		"float":               func(m *Model) { m.Quantize, m.Activations = quant.Float, FloatActivations },
+		"per channel":         func(m *Model) { m.Granularity = quant.PerChannel },
 	}
 	for name, change := range valid {
 		m := defaults()
 		change(&m)
 		assert.NoError(t, m.Validate(), name)
-		assert.NoError(t, m.ValidateBlock(), name)
+		assert.NoError(t, m.ValidateBlock("block"), name)
 		assert.NoError(t, m.ValidateLinear(), name)
 	}
 }
@@ -85,6 +86,8 @@ var faults = map[string]struct {
 	"mode":            {func(m *Model) { m.Quantize = 9 }, ofLinear, "WithQuantize: unknown mode 9: want one of [float binary ternary int4 int8]"},
 	"numerics":        {func(m *Model) { m.Numerics = 9 }, ofLinear, "WithNumerics: unknown numerics 9: want one of bitnet, edifice"},
 	"activations":     {func(m *Model) { m.Activations = 9 }, ofLinear, "WithActivations: unknown activations 9: want one of int8, float"},
+	"granularity":     {func(m *Model) { m.Granularity = 9 }, ofLinear, "WithGranularity: unknown granularity 9: want one of tensor, channel"},
+	"edifice channel": {func(m *Model) { m.Numerics, m.Activations, m.Granularity = Edifice, FloatActivations, quant.PerChannel }, ofLinear, "WithGranularity: the Edifice numerics have one scale a weight: want tensor"},
 	"ste":             {func(m *Model) { m.STE = 9 }, ofLinear, "WithSTE: unknown ste 9: want one of identity, clipped"},
 	"edifice int8":    {func(m *Model) { m.Numerics = Edifice }, ofLinear, "WithActivations: int8 activations do not exist in the Edifice numerics: want float"},
 	"clipped int4":    {func(m *Model) { m.STE, m.Quantize = Clipped, quant.Int4 }, ofLinear, "WithSTE: the clipped estimator is for binary and ternary weights, not int4"},
@@ -97,7 +100,7 @@ func TestValidateFaults(t *testing.T) {
 		m := defaults()
 		f.change(&m)
 		assert.EqualError(t, m.Validate(), f.want, name)
-		for at, err := range map[level]error{ofBlock: m.ValidateBlock(), ofLinear: m.ValidateLinear()} {
+		for at, err := range map[level]error{ofBlock: m.ValidateBlock("block"), ofLinear: m.ValidateLinear()} {
 			if f.level >= at {
 				assert.EqualError(t, err, f.want, name)
 			} else {
@@ -139,6 +142,8 @@ func others() Model {
 	return Model{
 		EmbedDim: 287, HiddenSize: 66, NumHeads: 3, NumLayers: 2, WindowSize: 13, Quantize: quant.Int4, Dropout: 0.25,
 		Numerics: Edifice, Activations: FloatActivations, STE: Clipped, Pooling: Mean, Positions: Rotary,
+		Granularity: quant.PerChannel,
+		LayerModes:  []LayerMode{{"blocks.0.ffn.*", quant.Int8}, {"*.qkv", quant.Float}},
 	}
 }
 
@@ -146,11 +151,12 @@ func TestModelJSON(t *testing.T) {
 	data, err := json.Marshal(defaults())
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"embed_dim":256,"hidden_size":256,"num_heads":4,"num_layers":4,"window_size":60,"quantize":"ternary","dropout":0.1,
-		"numerics":"bitnet","activations":"int8","ste":"identity","pooling":"last","positions":"none"}`, string(data))
+		"numerics":"bitnet","activations":"int8","ste":"identity","pooling":"last","positions":"none","granularity":"tensor"}`, string(data))
 	data, err = json.Marshal(others())
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"embed_dim":287,"hidden_size":66,"num_heads":3,"num_layers":2,"window_size":13,"quantize":"int4","dropout":0.25,
-		"numerics":"edifice","activations":"float","ste":"clipped","pooling":"mean","positions":"rotary"}`, string(data))
+		"numerics":"edifice","activations":"float","ste":"clipped","pooling":"mean","positions":"rotary",
+		"granularity":"channel","layer_modes":[{"pattern":"blocks.0.ffn.*","mode":"int8"},{"pattern":"*.qkv","mode":"float"}]}`, string(data))
 	for _, m := range []Model{defaults(), others(), {}} {
 		data, err := json.Marshal(m)
 		require.NoError(t, err)
@@ -160,8 +166,16 @@ func TestModelJSON(t *testing.T) {
 	}
 }
 
+// TestModelJSON_old: what was saved before a field was has its zero value.
+func TestModelJSON_old(t *testing.T) {
+	var m Model
+	require.NoError(t, json.Unmarshal([]byte(`{"embed_dim":256,"hidden_size":256,"num_heads":4,"num_layers":4,"window_size":60,"quantize":"ternary","dropout":0.1,
+		"numerics":"bitnet","activations":"int8","ste":"identity","pooling":"last","positions":"none"}`), &m))
+	assert.Equal(t, defaults(), m)
+}
+
 func TestModelJSONUnknown(t *testing.T) {
-	for field, name := range map[string]string{"quantize": "int5", "numerics": "nx", "activations": "int4", "ste": "soft", "pooling": "max", "positions": "alibi"} {
+	for field, name := range map[string]string{"quantize": "int5", "numerics": "nx", "activations": "int4", "ste": "soft", "pooling": "max", "positions": "alibi", "granularity": "row"} {
 		var m Model
 		err := json.Unmarshal([]byte(`{"`+field+`":"`+name+`"}`), &m)
 		require.Error(t, err, field)
@@ -173,6 +187,7 @@ func TestModelJSONUnknown(t *testing.T) {
 	for name, m := range map[string]Model{
 		"quantize": {Quantize: 9}, "numerics": {Numerics: 9}, "activations": {Activations: 9},
 		"ste": {STE: 9}, "pooling": {Pooling: 9}, "positions": {Positions: 9},
+		"granularity": {Granularity: 9}, "layer mode": {LayerModes: []LayerMode{{"*", 9}}},
 	} {
 		_, err := json.Marshal(m)
 		assert.ErrorContains(t, err, "unknown", "writing %s", name)
@@ -181,6 +196,6 @@ func TestModelJSONUnknown(t *testing.T) {
 
 func TestModelString(t *testing.T) {
 	assert.Equal(t, "256 -> hidden 256, heads 4, layers 4, window 60, ternary weights, int8 activations, dropout 0.1, positions none, pooling last, bitnet numerics, identity straight-through", defaults().String())
-	assert.Equal(t, "287 -> hidden 66, heads 3, layers 2, window 13, int4 weights, float activations, dropout 0.25, positions rotary, pooling mean, edifice numerics, clipped straight-through", others().String())
+	assert.Equal(t, "287 -> hidden 66, heads 3, layers 2, window 13, int4,blocks.0.ffn.*=int8,*.qkv=float weights per channel, float activations, dropout 0.25, positions rotary, pooling mean, edifice numerics, clipped straight-through", others().String())
 	assert.NotPanics(t, func() { _ = Model{Quantize: 9, Numerics: 9, Pooling: 9}.String() }, "an invalid model can be printed")
 }

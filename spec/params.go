@@ -1,8 +1,6 @@
 package spec
 
 import (
-	"fmt"
-
 	"github.com/qat-go/qat/quant"
 )
 
@@ -49,7 +47,7 @@ func (m Model) Params() []Param {
 		ps = append(ps, Param{"positions.weight", []int{m.WindowSize, m.HiddenSize}, quant.Float, SmallNormal})
 	}
 	for i := range m.NumLayers {
-		ps = append(ps, m.BlockParams(fmt.Sprintf("blocks.%d", i))...)
+		ps = append(ps, m.BlockParams(blockPath(i))...)
 	}
 	return append(ps, Norm("final_norm", m.HiddenSize)...)
 }
@@ -72,12 +70,14 @@ func (m Model) NumParams() float64 {
 func (m Model) BlockParams(path string) []Param {
 	h := m.HiddenSize
 	var ps []Param
+	quantized := func(path string, in, out int) { ps = append(ps, Linear(path, in, out, m.ModeOf(path))...) }
 	ps = append(ps, Norm(path+".attn_norm", h)...)
-	ps = append(ps, Linear(path+".attn.qkv", h, 3*h, m.Quantize)...)
-	ps = append(ps, Linear(path+".attn.out", h, h, m.Quantize)...)
+	quantized(path+".attn.qkv", h, 3*h)
+	quantized(path+".attn.out", h, h)
 	ps = append(ps, Norm(path+".ffn_norm", h)...)
-	ps = append(ps, Linear(path+".ffn.up", h, 4*h, m.Quantize)...)
-	return append(ps, Linear(path+".ffn.down", 4*h, h, m.Quantize)...)
+	quantized(path+".ffn.up", h, 4*h)
+	quantized(path+".ffn.down", 4*h, h)
+	return ps
 }
 
 // Linear lists the weight and bias of a linear layer.
