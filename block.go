@@ -15,9 +15,11 @@ import (
 //
 // Shapes: x and the output [B, T, H].
 // Options: WithName (default "block"), WithSeed, WithParamsFrom, WithNumHeads,
-// WithQuantize, WithDropout, WithNumerics, WithActivations, WithSTE,
-// WithPositions (none or rotary), WithLengths, WithHiddenSize (only to say what x
-// has). With lengths, the output of padded steps is 0.
+// WithQuantize, WithLayerMode, WithGranularity, WithDropout, WithNumerics,
+// WithActivations, WithSTE, WithPositions (none or rotary), WithLengths,
+// WithHiddenSize (only to say what x has). The layers that patterns are for begin
+// with the block's name: block.attn.qkv. With lengths, the output of padded steps
+// is 0.
 // Errors: every fault of the arguments, before a node is added. Running the graph
 // with NaN or an infinity in a parameter or in x is an error that names it.
 // Source: Vaswani et al. 2017, arXiv:1706.03762; pre-norm as Xiong et al. 2020,
@@ -27,6 +29,7 @@ func Block(x *gorgonia.Node, opts ...Option) (*Layer, error) {
 	if c.name == "" {
 		c.name = "block"
 	}
+	c.implyActivations(c.spec.BlockIsFloat(c.name))
 	badNode := checkNode("x", x, 3)
 	errs := append(c.faults("Block", blockOptions), badNode...)
 	if len(badNode) == 0 {

@@ -27,12 +27,14 @@ func newBuilder(p *plan, c *config, ctrl *control) (*builder, error) {
 	return &builder{config: c, leaves: leaves, ctrl: ctrl, lead: ctrl}, err
 }
 
-func (b *builder) leaf(name string) *gorgonia.Node {
+func (b *builder) leaf(name string) *gorgonia.Node { return b.param(name).Node }
+
+func (b *builder) param(name string) Param {
 	p, err := b.leaves.find(name)
 	if err != nil && b.err == nil {
 		b.err = err
 	}
-	return p.Node
+	return p
 }
 
 // add adds an op. Inputs that are the builder's lengths have no gradient.

@@ -14,14 +14,14 @@ import (
 //	y = float32(acc * float32(sx*sw)) + b
 //
 // where acc is the dot product of codes: exact, so that the packed runtime's
-// integers give the same bits. Inputs: x [rows, in], w [in, out], b [out], and
+// integers give the same bits. sw is the output's where each has its own. Inputs: x [rows, in], w [in, out], b [out], and
 // for the input projection lengths.
 type linear struct {
 	straightThrough
-	path          string
-	inShape       []int
-	rows, in, out int
-	int8Inputs    bool
+	path       string
+	inShape    []int
+	rows, in   int
+	int8Inputs bool
 	// chain makes y one ascending chain per output, for the float layers whose
 	// bits are promised: input projection and head.
 	chain bool
@@ -30,8 +30,7 @@ type linear struct {
 	pad   *padding
 
 	w, x, rowScale []float32 // what entered the product; row scales
-	xhat           []float32 // the values that x stands for; x itself if it is no codes
-	factor         float32   // the weight's scale
+	xhat, what     []float32 // the values that codes stand for; see inputValues, weightValues
 	wide           *wideCodes
 }
 
@@ -45,9 +44,9 @@ type wideCodes struct{ w, x []int8 }
 func newLinear(path string, inShape []int, out int, s spec.Model) *linear {
 	in := inShape[len(inShape)-1]
 	l := &linear{
-		straightThrough: straightThrough{s.Quantize, s.Numerics, s.STE},
+		straightThrough: newStraightThrough(out, s),
 		path:            path, inShape: inShape,
-		rows: product(inShape) / in, in: in, out: out,
+		rows: product(inShape) / in, in: in,
 		int8Inputs: s.Quantize != Float && s.Activations == Int8Activations,
 	}
 	l.parts = []part{{0, out, 1}}
@@ -76,8 +75,7 @@ func (l *linear) forward(out []float32, in [][]float32) error {
 	if err := checkFinite(bias, []int{l.out}); err != nil {
 		return &paramError{l.path + ".bias", err}
 	}
-	var err error
-	if l.factor, err = l.quantize(l.w, in[1]); err != nil {
+	if err := l.quantize(l.w, in[1]); err != nil {
 		return &paramError{l.path + ".weight", place(err, []int{l.in, l.out})}
 	}
 	var lengths []float32
@@ -98,9 +96,17 @@ func (l *linear) forward(out []float32, in [][]float32) error {
 	for _, p := range l.parts {
 		y := kernel.Dense(out, l.rows, l.out).Columns(p.lo, p.hi).EveryLast(p.every)
 		l.multiply(y, p)
-		kernel.Rescale(y, l.rowScale[p.every-1:], p.every, l.factor, bias[p.lo:p.hi])
+		kernel.Rescale(y, l.rowScale[p.every-1:], p.every, columns(l.factors(), p), bias[p.lo:p.hi])
 	}
 	return nil
+}
+
+// columns are the factors of a part's columns.
+func columns(factors []float32, p part) []float32 {
+	if len(factors) == 1 {
+		return factors
+	}
+	return factors[p.lo:p.hi]
 }
 
 // readInput fills l.x and the row scales from x.
@@ -181,22 +187,36 @@ func (l *linear) multiply(y kernel.Matrix, p part) {
 // forward, dx = dy*ŵᵀ, dw = x̂ᵀ*dy, db = the column sums of dy.
 func (l *linear) backward(grads, in [][]float32, dout []float32) error {
 	dx, dw, db := grads[0], grads[1], grads[2]
-	xhat := l.inputValues()
+	xhat, what := l.inputValues(), l.weightValues()
 	for i, p := range l.parts {
 		dy := kernel.Dense(dout, l.rows, l.out).Columns(p.lo, p.hi).EveryLast(p.every)
-		w := kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi)
+		w := kernel.Dense(what, l.in, l.out).Columns(p.lo, p.hi)
 		// The first part covers every row.
 		kernel.Gemm(kernel.Dense(dx, l.rows, l.in).EveryLast(p.every), dy, w, false, true, i > 0)
 		x := kernel.Dense(xhat, l.rows, l.in).EveryLast(p.every)
 		kernel.Gemm(kernel.Dense(dw, l.in, l.out).Columns(p.lo, p.hi), x, dy, true, false, false)
 		kernel.ColumnSums(db[p.lo:p.hi], dy.Data, dy.Rows, dy.Cols, dy.Stride)
 	}
-	if l.factor != 1 {
+	if factors := l.factors(); len(factors) == 1 && factors[0] != 1 {
 		for i := range dx {
-			dx[i] *= l.factor
+			dx[i] *= factors[0]
 		}
 	}
-	return l.pass(dw, in[1])
+	l.pass(dw, in[1])
+	return nil
+}
+
+// weightValues returns what multiplies dy: the values that the codes in l.w stand
+// for, or with one scale for all the codes, after which the scale multiplies dx.
+func (l *linear) weightValues() []float32 {
+	if len(l.factors()) == 1 {
+		return l.w
+	}
+	if l.what == nil {
+		l.what = make([]float32, len(l.w))
+	}
+	l.dequantize(l.what, l.w)
+	return l.what
 }
 
 // inputValues returns the values that the codes in l.x stand for.

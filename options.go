@@ -26,6 +26,15 @@ const (
 	Int8    = quant.Int8
 )
 
+// Granularity says how much of a weight shares a scale.
+type Granularity = quant.Granularity
+
+// The granularities: one scale a weight, or one for each of its outputs.
+const (
+	PerTensor  = quant.PerTensor
+	PerChannel = quant.PerChannel
+)
+
 // ParseMode returns the mode called float, binary, ternary, int4 or int8.
 func ParseMode(name string) (Mode, error) { return quant.ParseMode(name) }
 
@@ -71,10 +80,15 @@ func newConfig(opts []Option) *config {
 		}
 		opt(c)
 	}
-	if !c.has("WithActivations") && (c.spec.Quantize == Float || c.spec.Numerics == Edifice && !c.has("WithSpec")) {
-		c.spec.Activations = FloatActivations // what Float and the Edifice numerics imply
-	}
 	return c
+}
+
+// implyActivations takes the activations that float weights in every layer and the
+// Edifice numerics imply.
+func (c *config) implyActivations(float bool) {
+	if !c.has("WithActivations") && (float || c.spec.Numerics == Edifice && !c.has("WithSpec")) {
+		c.spec.Activations = FloatActivations
+	}
 }
 
 func (c *config) has(option string) bool { return slices.Contains(c.given, option) }
@@ -110,6 +124,22 @@ func WithNumLayers(n int) Option {
 // WithQuantize sets how the linear layers' weights are quantized. Default Ternary.
 func WithQuantize(m Mode) Option {
 	return option("WithQuantize", func(c *config) { c.spec.Quantize = m })
+}
+
+// WithLayerMode sets the mode of the layers that a pattern matches, whatever
+// WithQuantize says: that of path.Match on a layer's name without the model's, as
+// blocks.0.attn.qkv or blocks.0.ffn.*. It can be given again; of the patterns that
+// match a layer the last one holds. A layer of mode Float has float inputs.
+func WithLayerMode(pattern string, m Mode) Option {
+	return option("WithLayerMode", func(c *config) {
+		c.spec.LayerModes = append(slices.Clip(c.spec.LayerModes), spec.LayerMode{Pattern: pattern, Mode: m})
+	})
+}
+
+// WithGranularity sets how much of a weight shares a scale. Default PerTensor. The
+// Edifice numerics know no other, and float weights have no scale.
+func WithGranularity(g Granularity) Option {
+	return option("WithGranularity", func(c *config) { c.spec.Granularity = g })
 }
 
 // WithDropout sets the probability of dropping an element, in [0, 1). Default 0.1.
@@ -182,6 +212,7 @@ func WithPositions(p spec.Positions) Option {
 
 // WithSpec sets everything that a spec.Model holds, whatever options before it said.
 func WithSpec(m spec.Model) Option {
+	m.LayerModes = slices.Clone(m.LayerModes)
 	return option("WithSpec", func(c *config) { c.spec = m })
 }
 
@@ -194,10 +225,10 @@ func WithParamsFrom(source ParamSource) Option {
 
 // Options that mean something to each builder.
 var (
-	linearOptions = []string{"WithName", "WithSeed", "WithParamsFrom", "WithQuantize", "WithNumerics", "WithActivations", "WithSTE"}
+	linearOptions = []string{"WithName", "WithSeed", "WithParamsFrom", "WithQuantize", "WithGranularity", "WithNumerics", "WithActivations", "WithSTE"}
 	denseOptions  = []string{"WithName", "WithSeed", "WithParamsFrom"}
-	fakeOptions   = []string{"WithName", "WithNumerics", "WithSTE"}
-	blockOptions  = append(slices.Clone(linearOptions), "WithHiddenSize", "WithNumHeads", "WithDropout", "WithPositions", "WithLengths")
+	fakeOptions   = []string{"WithName", "WithNumerics", "WithSTE", "WithGranularity"}
+	blockOptions  = append(slices.Clone(linearOptions), "WithLayerMode", "WithHiddenSize", "WithNumHeads", "WithDropout", "WithPositions", "WithLengths")
 	buildOptions  = append(slices.Clone(blockOptions), "WithEmbedDim", "WithNumLayers", "WithWindowSize", "WithBatchSize", "WithInput", "WithPooling", "WithSpec")
 )
 

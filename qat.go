@@ -49,6 +49,7 @@ func (m *Model) Spec() spec.Model { return m.spec }
 // names it.
 func Build(g *gorgonia.ExprGraph, opts ...Option) (*Model, error) {
 	c := newConfig(opts)
+	c.implyActivations(c.spec.IsFloat())
 	errs := append(c.faults("Build", buildOptions), c.takeInput(g)...)
 	if g == nil {
 		errs = append(errs, errors.New("the graph is nil"))

@@ -14,12 +14,13 @@ import (
 //	y = float32(acc * float32(sx*sw)) + b
 //
 // acc is the dot product of the weight's codes and of the token's int8 codes, sx
-// and sw their scales.
+// and sw their scales; sw is the weight's or, with WithGranularity(PerChannel), the
+// output's own.
 //
 // Shapes: x [..., in] of 2 or 3 axes; weight [in, out]; bias [out]; the output
 // [..., out].
 // Options: WithName (default "quant_linear"), WithSeed, WithParamsFrom,
-// WithQuantize, WithNumerics, WithActivations, WithSTE.
+// WithQuantize, WithGranularity, WithNumerics, WithActivations, WithSTE.
 // Errors: every fault of the arguments, before a node is added. Running the graph
 // with NaN or an infinity in a parameter or in x is an error that names it.
 // Source: Ma et al. 2024 (BitNet b1.58), arXiv:2402.17764.
@@ -40,6 +41,7 @@ func Dense(x *gorgonia.Node, outFeatures int, opts ...Option) (*Layer, error) {
 
 func linearLayer(builder, defaultName string, known []string, x *gorgonia.Node, out int, opts []Option) (*Layer, error) {
 	c := newConfig(opts)
+	c.implyActivations(c.spec.Quantize == Float)
 	if c.name == "" {
 		c.name = defaultName
 	}
@@ -78,19 +80,21 @@ func floatSpec() spec.Model {
 	return spec.Model{Quantize: Float, Activations: FloatActivations}
 }
 
-// linear adds one linear layer whose leaves begin with path.
+// linear adds one linear layer whose leaves begin with path. Its mode is its
+// weight's.
 func (b *builder) linear(x *gorgonia.Node, path string, s spec.Model, adjust func(*linear)) *gorgonia.Node {
 	if b.err != nil {
 		return nil
 	}
-	weight, bias := b.leaf(path+".weight"), b.leaf(path+".bias")
+	weight, bias := b.param(path+".weight"), b.leaf(path+".bias")
 	shape := x.Shape().Clone()
-	l := newLinear(path, shape, weight.Shape()[1], s)
+	s.Quantize = weight.Mode
+	l := newLinear(path, shape, weight.Node.Shape()[1], s)
 	adjust(l)
 	out := append(tensor.Shape{}, shape[:len(shape)-1]...)
 	out = append(out, l.out)
 	if l.pad != nil {
-		return b.add("linear", path, l, out, x, weight, bias, b.lengths)
+		return b.add("linear", path, l, out, x, weight.Node, bias, b.lengths)
 	}
-	return b.add("linear", path, l, out, x, weight, bias)
+	return b.add("linear", path, l, out, x, weight.Node, bias)
 }

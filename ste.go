@@ -1,6 +1,7 @@
 package qat
 
 import (
+	"github.com/qat-go/qat/internal/kernel"
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
 	"gorgonia.org/gorgonia"
@@ -10,40 +11,73 @@ import (
 // straight through going back.
 // Source: Bengio et al. 2013, arXiv:1308.3432, section 4.
 type straightThrough struct {
-	mode     Mode
-	numerics spec.Numerics
-	ste      spec.STE
+	mode        Mode
+	numerics    spec.Numerics
+	ste         spec.STE
+	granularity quant.Granularity
+	out         int // the last axis
+	// scales are the last forward run's: one, or one an output. In the Edifice
+	// numerics, what the weight was divided by.
+	scales []float32
 }
 
-// quantize writes what enters the product in w's place: codes, which the returned
-// factor scales. The Edifice numerics and Float mode have values and factor 1.
-func (s straightThrough) quantize(codes, w []float32) (factor float32, err error) {
+func newStraightThrough(out int, s spec.Model) straightThrough {
+	return straightThrough{s.Quantize, s.Numerics, s.STE, s.Granularity, out, make([]float32, s.Granularity.Scales(out))}
+}
+
+// quantize writes what enters the product in w's place: codes, which factors scale.
+// The Edifice numerics and Float mode have values and factor 1.
+func (s *straightThrough) quantize(codes, w []float32) (err error) {
 	if s.numerics == Edifice {
-		_, err = quant.QuantizeEdifice(codes, w, s.mode)
-		return 1, err
+		s.scales[0], err = quant.QuantizeEdifice(codes, w, s.mode)
+		return err
 	}
-	return quant.Quantize(codes, w, s.mode)
+	return quant.QuantizeWeight(codes, w, s.out, s.mode, s.granularity, s.scales)
+}
+
+// unit is the factor of values.
+var unit = []float32{1}
+
+// factors are what the codes of all outputs, or of each, are multiplied by.
+func (s *straightThrough) factors() []float32 {
+	if s.numerics == Edifice || s.mode == Float {
+		return unit
+	}
+	return s.scales
+}
+
+// dequantize writes to values what codes [n, out] stand for; they may be one.
+func (s *straightThrough) dequantize(values, codes []float32) {
+	factors := s.factors()
+	kernel.Parallel(len(codes)/s.out, 1+(1<<14)/s.out, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := values[i*s.out : (i+1)*s.out]
+			for j, code := range codes[i*s.out : (i+1)*s.out] {
+				row[j] = code * of(factors, j)
+			}
+		}
+	})
+}
+
+// of returns the factor of output j.
+func of(factors []float32, j int) float32 {
+	if len(factors) == 1 {
+		return factors[0]
+	}
+	return factors[j]
 }
 
 // pass turns the gradient of the quantized weight into the latent weight's, in
 // place: unchanged, or with STE Clipped 0 where |w/scale| > 1.
-func (s straightThrough) pass(dw, w []float32) error {
-	if s.ste != Clipped {
-		return nil
-	}
-	scale, err := quant.Scale(w, s.mode)
-	if s.numerics == Edifice {
-		scale, err = quant.EdificeScale(w, s.mode)
-	}
-	if err != nil {
-		return err
+func (s *straightThrough) pass(dw, w []float32) {
+	if s.ste != Clipped || s.mode == Float {
+		return
 	}
 	for i, v := range w {
-		if !(v >= -scale && v <= scale) {
+		if scale := of(s.scales, i%s.out); !(v >= -scale && v <= scale) {
 			dw[i] = 0
 		}
 	}
-	return nil
 }
 
 // fakeQuantize is the op of FakeQuantize.
@@ -53,29 +87,26 @@ type fakeQuantize struct {
 }
 
 func (f *fakeQuantize) forward(out []float32, in [][]float32) error {
-	factor, err := f.quantize(out, in[0])
-	if err != nil {
+	if err := f.quantize(out, in[0]); err != nil {
 		return place(err, f.shape)
 	}
-	if factor != 1 {
-		for i, code := range out {
-			out[i] = float32(factor * code)
-		}
-	}
+	f.dequantize(out, out)
 	return nil
 }
 
 func (f *fakeQuantize) backward(grads, in [][]float32, dout []float32) error {
 	copy(grads[0], dout)
-	return f.pass(grads[0], in[0])
+	f.pass(grads[0], in[0])
+	return nil
 }
 
 // FakeQuantize returns a node with w quantized and back to float: scale*code for
-// each element, with one scale for the tensor. Its gradient passes straight
-// through to w. It is for layers of the caller's own.
+// each element, with one scale for the tensor or one for each index of the last
+// axis. Its gradient passes straight through to w. It is for layers of the caller's
+// own.
 //
 // Shapes: w and the result have one shape, of any number of axes from 1.
-// Options: WithName, WithNumerics, WithSTE.
+// Options: WithName, WithNumerics, WithSTE, WithGranularity.
 // Errors: every fault of the arguments, before a node is added. Running the graph
 // on a weight with NaN or an infinity is an error that names the element.
 func FakeQuantize(w *gorgonia.Node, mode Mode, opts ...Option) (*gorgonia.Node, error) {
@@ -91,6 +122,7 @@ func FakeQuantize(w *gorgonia.Node, mode Mode, opts ...Option) (*gorgonia.Node, 
 	if name == "" {
 		name = w.Name()
 	}
-	f := &fakeQuantize{straightThrough{mode, c.spec.Numerics, c.spec.STE}, w.Shape().Clone()}
-	return newOp("fake_quantize", name, f, w.Shape().Clone(), 0, nil, w)
+	shape := w.Shape().Clone()
+	f := &fakeQuantize{newStraightThrough(shape[len(shape)-1], c.spec), shape}
+	return newOp("fake_quantize", name, f, shape.Clone(), 0, nil, w)
 }

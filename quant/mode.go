@@ -65,13 +65,13 @@ func (m *Mode) UnmarshalText(text []byte) (err error) {
 // MaxCode is the largest code of a quantized mode: 1, 1, 7 or 127; 0 for Float.
 func (m Mode) MaxCode() int { return int([...]int8{0, 1, 1, 7, 127}[m]) }
 
-// PackedBytes is the number of bytes that n weights and their scale take when
-// packed: 8 binary codes a byte, 5 ternary, 2 int4, 1 int8, and 4 bytes of scale;
-// Float takes 4 bytes a weight.
-func (m Mode) PackedBytes(n int) int {
+// PackedBytes is the number of bytes that n weights and their scales take when
+// packed: 8 binary codes a byte, 5 ternary, 2 int4, 1 int8, and 4 bytes a scale;
+// Float takes 4 bytes a weight and has no scales.
+func (m Mode) PackedBytes(n, scales int) int {
 	if m == Float {
 		return 4 * n
 	}
 	perByte := [...]int{0, 8, 5, 2, 1}[m]
-	return (n+perByte-1)/perByte + 4
+	return (n+perByte-1)/perByte + 4*scales
 }

@@ -74,7 +74,7 @@ func TestMaxCode(t *testing.T) {
 }
 
 func TestPackedBytes(t *testing.T) {
-	// Weights, then bytes of the codes; a scale takes 4 more, except in Float.
+	// Weights, then bytes of the codes; the scale takes 4 more, except in Float.
 	tests := map[Mode]map[int]int{
 		Float:   {0: 0, 1: 4, 67: 268},
 		Binary:  {0: 4, 1: 5, 8: 5, 9: 6, 67: 13, 256 * 768: 24580},
@@ -84,7 +84,11 @@ func TestPackedBytes(t *testing.T) {
 	}
 	for m, sizes := range tests {
 		for n, want := range sizes {
-			assert.Equal(t, want, m.PackedBytes(n), "%v, %d weights", m, n)
+			assert.Equal(t, want, m.PackedBytes(n, 1), "%v, %d weights", m, n)
+			if m != Float {
+				want += 12 * 4
+			}
+			assert.Equal(t, want, m.PackedBytes(n, 13), "%v, %d weights, 13 scales", m, n)
 		}
 	}
 }

@@ -56,15 +56,27 @@ func Scale(w []float32, mode Mode) (float32, error) {
 	if bits >= kernel.InfBits {
 		return 0, CheckFinite(w)
 	}
-	switch mode {
-	case Binary:
-		return kernel.MeanAbs(w), nil
-	case Ternary:
-		return max(kernel.MeanAbs(w), minScale), nil
-	case Int4, Int8:
-		return max(math.Float32frombits(bits), minScale) / float32(mode.MaxCode()), nil
+	if mode.ofMean() {
+		return mode.scale(kernel.MeanAbs(w)), nil
 	}
-	return 1, nil
+	return mode.scale(math.Float32frombits(bits)), nil
+}
+
+// ofMean reports whether a scale is made of the mean magnitude; else it is of the
+// largest.
+func (m Mode) ofMean() bool { return m == Binary || m == Ternary }
+
+// scale is the scale of weights whose magnitude is the mean or the largest one.
+func (m Mode) scale(magnitude float32) float32 {
+	switch m {
+	case Binary:
+		return magnitude
+	case Ternary:
+		return max(magnitude, minScale)
+	case Int4, Int8:
+		return max(magnitude, minScale) / float32(m.MaxCode())
+	}
+	return 1
 }
 
 // Code returns the code of one weight.

@@ -35,7 +35,7 @@ func (c *Model) LayerStats() ([]LayerStats, error) {
 		s := LayerStats{
 			Name: name, Shape: shape, Mode: q.mode, Scale: q.scale,
 			Codes:       make([]int, 2*q.mode.MaxCode()+1),
-			PackedBytes: q.mode.PackedBytes(len(q.weight)),
+			PackedBytes: q.mode.PackedBytes(len(q.weight), 1),
 		}
 		for i, w := range q.weight {
 			d := float64(w) - q.value(i)

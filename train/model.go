@@ -285,7 +285,7 @@ func (c *Model) Size() Size {
 			n := p.Node.Shape().TotalSize()
 			s.Parameters += n
 			s.FloatBytes += 4 * n
-			s.PackedBytes += p.Mode.PackedBytes(n)
+			s.PackedBytes += p.Mode.PackedBytes(n, 1)
 		}
 	}
 	return s

@@ -102,6 +102,12 @@ var rowBits = map[string]func() string{
 		}
 		return hashBits(y)
 	},
+	"column_magnitudes": func() string {
+		w, mean, most := noise(27, 1009*67, 1), make([]float32, 67), make([]float32, 67)
+		ColumnMeanAbs(mean, w, 1009)
+		ColumnMaxAbs(most, w, 1009)
+		return hashBits(mean, most)
+	},
 	"column_sums": func() string {
 		y := make([]float32, 67)
 		ColumnSums(y, noise(8, 1009*67, 1), 1009, 67, 67)
@@ -160,7 +166,12 @@ var productBits = map[string]func() string{
 	},
 	"rescale": func() string {
 		y := integers(18, 37*13, 1<<24)
-		Rescale(Dense(y, 37, 13), noise(19, 37, 0.1), 1, 0.0123, noise(20, 13, 1))
+		Rescale(Dense(y, 37, 13), noise(19, 37, 0.1), 1, []float32{0.0123}, noise(20, 13, 1))
+		return hashBits(y)
+	},
+	"rescale_columns": func() string {
+		y := integers(18, 37*13, 1<<24)
+		Rescale(Dense(y, 37, 13), noise(19, 37, 0.1), 1, noise(26, 13, 0.1), noise(20, 13, 1))
 		return hashBits(y)
 	},
 	"gemm_codes": func() string {

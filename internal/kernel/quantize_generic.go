@@ -31,16 +31,30 @@ func QuantizeRow(codes, x []float32) (scale float32, ok bool) {
 }
 
 // Rescale writes float32(y*(row scale*column scale)) + bias to y in place.
-// Shapes: y [n, len(bias)]; rows [n], rowStride apart; column is the weight's scale.
-func Rescale(y Matrix, rows []float32, rowStride int, column float32, bias []float32) {
+// Shapes: y [n, len(bias)]; rows [n], rowStride apart; columns, the weight's scales,
+// [1] for all or [len(bias)].
+func Rescale(y Matrix, rows []float32, rowStride int, columns, bias []float32) {
 	need("bias", len(bias), y.Cols)
+	if len(columns) != 1 {
+		need("column scales", len(columns), y.Cols)
+	}
 	Parallel(y.Rows, rowGrain(y.Cols), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			s := float32(rows[i*rowStride] * column)
-			yr := y.Data[i*y.Stride : i*y.Stride+y.Cols]
-			for j, v := range yr {
-				yr[j] = float32(v*s) + bias[j]
-			}
+			rescaleRow(y.Data[i*y.Stride:i*y.Stride+y.Cols], rows[i*rowStride], columns, bias)
 		}
 	})
+}
+
+func rescaleRow(y []float32, row float32, columns, bias []float32) {
+	if len(columns) == 1 {
+		s := float32(row * columns[0])
+		for j, v := range y {
+			y[j] = float32(v*s) + bias[j]
+		}
+		return
+	}
+	columns, bias = columns[:len(y)], bias[:len(y)]
+	for j, v := range y {
+		y[j] = float32(v*float32(row*columns[j])) + bias[j]
+	}
 }

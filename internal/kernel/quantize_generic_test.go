@@ -126,21 +126,31 @@ func TestRescale(t *testing.T) {
 		rows, cols := shape[0], shape[1]
 		y := guardedCopy(t, integers(5, max(rows*stride, 1), 1<<20))
 		scales, bias := noise(6, max(rows*rowStride, 1), 0.1), noise(7, cols, 1)
-		const column = float32(0.0123)
-		want := slices.Clone(y)
-		for i := range rows {
-			for j := range cols {
-				s := mul32(scales[i*rowStride], column)
-				want[i*stride+j] = add32(mul32(want[i*stride+j], s), bias[j])
+		for _, columns := range [][]float32{{0.0123}, noise(8, cols, 0.1)} {
+			want := slices.Clone(y)
+			for i := range rows {
+				for j := range cols {
+					s := mul32(scales[i*rowStride], columns[j%len(columns)])
+					want[i*stride+j] = add32(mul32(want[i*stride+j], s), bias[j])
+				}
 			}
+			withProcs(func(procs int) {
+				got := guardedCopy(t, y)
+				Rescale(Matrix{Data: got, Rows: rows, Cols: cols, Stride: stride}, scales, rowStride, columns, bias)
+				sameBits(t, want, got, "%dx%d, %d column scales, procs %d", rows, cols, len(columns), procs)
+			})
 		}
-		withProcs(func(procs int) {
-			got := guardedCopy(t, y)
-			Rescale(Matrix{Data: got, Rows: rows, Cols: cols, Stride: stride}, scales, rowStride, column, bias)
-			sameBits(t, want, got, "%dx%d, procs %d", rows, cols, procs)
-		})
 	}
-	panicsWith(t, "bias", 12, 13, func() {
-		Rescale(Dense(make([]float32, 13), 1, 13), make([]float32, 1), 1, 1, make([]float32, 12))
-	})
+	y := Dense(make([]float32, 13), 1, 13)
+	panicsWith(t, "bias", 12, 13, func() { Rescale(y, make([]float32, 1), 1, make([]float32, 1), make([]float32, 12)) })
+	panicsWith(t, "column scales", 12, 13, func() { Rescale(y, make([]float32, 1), 1, make([]float32, 12), make([]float32, 13)) })
+}
+
+// TestRescaleOneColumn: the two ways to give scales agree where all are equal.
+func TestRescaleOneColumn(t *testing.T) {
+	const rows, cols = 11, 13
+	one, each := integers(9, rows*cols, 1<<24), integers(9, rows*cols, 1<<24)
+	Rescale(Dense(one, rows, cols), noise(10, rows, 0.1), 1, []float32{0.0123}, noise(11, cols, 1))
+	Rescale(Dense(each, rows, cols), noise(10, rows, 0.1), 1, slices.Repeat([]float32{0.0123}, cols), noise(11, cols, 1))
+	sameBits(t, one, each, "equal scales")
 }

@@ -1,0 +1,71 @@
+package kernel
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// column returns column j of w [rows, cols].
+func column(w []float32, rows, cols, j int) []float32 {
+	c := make([]float32, rows)
+	for i := range c {
+		c[i] = w[i*cols+j]
+	}
+	return c
+}
+
+// columnShapes are below, at and above the 16 lanes and the tiles of 64.
+var columnShapes = [][2]int{
+	{0, 13}, {1, 1}, {1, 67}, {13, 1}, {15, 63}, {16, 64}, {17, 65}, {31, 128}, {33, 131}, {67, 11}, {257, 193}, {1009, 67}, {11, 0},
+}
+
+// TestColumnReductions: a column has, to the bit, what a weight of its elements has.
+func TestColumnReductions(t *testing.T) {
+	for _, shape := range columnShapes {
+		rows, cols := shape[0], shape[1]
+		w := noise(uint64(rows), rows*cols, 3)
+		before := slices.Clone(w)
+		mean, most := make([]float32, cols), make([]float32, cols)
+		for j := range cols {
+			c := column(w, rows, cols, j)
+			mean[j], most[j] = meanAbsLiteral(c), math.Float32frombits(MaxAbsBits(c))
+		}
+		withProcs(func(procs int) {
+			got := guarded(t, cols)
+			ColumnMeanAbs(got, w, rows)
+			sameBits(t, mean, got, "mean, %dx%d, procs %d", rows, cols, procs)
+			got = guarded(t, cols)
+			ColumnMaxAbs(got, w, rows)
+			sameBits(t, most, got, "largest, %dx%d, procs %d", rows, cols, procs)
+		})
+		sameBits(t, before, w, "the input")
+	}
+}
+
+// TestColumnMeanAbsOrder has the weight of TestMeanAbsOrder in a column among others.
+func TestColumnMeanAbsOrder(t *testing.T) {
+	const rows, cols, at = 32, 67, 65
+	w := noise(1, rows*cols, 3)
+	for i := range rows {
+		w[i*cols+at] = 100
+	}
+	w[at], w[cols+at] = 1<<60, -(1 << 36)
+	mean := guarded(t, cols)
+	ColumnMeanAbs(mean, w, rows)
+	assert.Equal(t, float32((1<<60+1<<37)/32), mean[at], "16 lanes by the row")
+}
+
+func TestColumnMaxAbsEdges(t *testing.T) {
+	got := guarded(t, 3)
+	ColumnMaxAbs(got, []float32{negZero(), -math.MaxFloat32, 0, 0, 1, -math.SmallestNonzeroFloat32}, 2)
+	sameBits(t, []float32{0, math.MaxFloat32, math.SmallestNonzeroFloat32}, got, "magnitudes")
+}
+
+func TestColumnReductionsShort(t *testing.T) {
+	for _, f := range []func(y, w []float32, rows int){ColumnMeanAbs, ColumnMaxAbs} {
+		panicsWith(t, "columns", 11*13-1, 11*13, func() { f(make([]float32, 13), make([]float32, 11*13-1), 11) })
+	}
+}
