@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+
+	"github.com/qat-go/qat/spec"
 )
 
 // PredictBatch is Predict for sequences that lie one after another in x, on up to

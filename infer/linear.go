@@ -53,9 +53,9 @@ func (l *linear) read(w *workspace, x []float32, n int) (taken, error) {
 				kernel.Narrow(in.codes[i*l.in:(i+1)*l.in], values)
 			}
 		case l.edifice:
-			if finite = kernel.FirstNotFinite(row) < 0; finite {
-				in.scales[i] = quant.ScaleEdificeRow(in.values[i*l.in:(i+1)*l.in], row)
-			}
+			var err error
+			in.scales[i], err = quant.EdificeActivations(in.values[i*l.in:(i+1)*l.in], row)
+			finite = err == nil
 		default:
 			in.scales[i], finite = 1, kernel.FirstNotFinite(row) < 0
 		}

@@ -108,15 +108,17 @@ func (l *loader) linear(path string, in, out int) (linear, error) {
 		return y, nil
 	}
 	y.values = make([]float32, len(codes)) // [in, out]
+	if !y.edifice {
+		y.scales = p.Scales
+	}
 	for o := range out {
 		for k, code := range codes[o*in : (o+1)*in] {
-			y.values[k*out+o] = float32(code)
+			v := float32(code)
+			if y.edifice {
+				v = quant.EdificeValue(v, p.Scales[0], p.Mode)
+			}
+			y.values[k*out+o] = v
 		}
-	}
-	if y.edifice {
-		quant.DequantizeEdifice(y.values, p.Scales[0], p.Mode)
-	} else {
-		y.scales = p.Scales
 	}
 	return y, nil
 }

@@ -40,12 +40,13 @@ func Rescale(y Matrix, rows []float32, rowStride int, columns, bias []float32) {
 	}
 	Parallel(y.Rows, rowGrain(y.Cols), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			rescaleRow(y.Data[i*y.Stride:i*y.Stride+y.Cols], rows[i*rowStride], columns, bias)
+			RescaleRow(y.Data[i*y.Stride:i*y.Stride+y.Cols], rows[i*rowStride], columns, bias)
 		}
 	})
 }
 
-func rescaleRow(y []float32, row float32, columns, bias []float32) {
+// RescaleRow is Rescale for one row, on the caller's goroutine.
+func RescaleRow(y []float32, row float32, columns, bias []float32) {
 	if len(columns) == 1 {
 		s := float32(row * columns[0])
 		for j, v := range y {

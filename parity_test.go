@@ -1,0 +1,226 @@
+package qat_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/qat-go/qat"
+	"github.com/qat-go/qat/infer"
+	"github.com/qat-go/qat/quant"
+	"github.com/qat-go/qat/spec"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+)
+
+// This file holds package infer to the promise of docs/parity.md: the reference is
+// the graph in evaluation mode, run by a TapeMachine.
+
+// minCompared is how many values TestInferMatchesGraph compares at least.
+const minCompared = 1_000_000
+
+// twin is a model as a graph in evaluation mode, and as packed from it.
+type twin struct {
+	spec    spec.Model
+	batch   int
+	x       *G.Node
+	lengths *G.Node // nil where every sequence is whole
+	out     *G.Node
+	width   int
+	m       *qat.Model
+	head    *qat.Layer // nil without
+	vm      G.VM
+	packed  *infer.Model
+}
+
+// newTwin builds a graph with a head of so many outputs (0: none), gives every
+// parameter values that a training could leave, and packs it.
+func newTwin(t testing.TB, s spec.Model, batch, outputs int, uneven bool) *twin {
+	t.Helper()
+	g := G.NewGraph()
+	w := &twin{spec: s, batch: batch, width: s.HiddenSize}
+	opts := []qat.Option{qat.WithSpec(s), qat.WithBatchSize(batch), qat.WithName("net")}
+	if uneven {
+		w.lengths = placeholder(g, "lengths", batch)
+		opts = append(opts, qat.WithLengths(w.lengths))
+	}
+	w.m = ok(qat.Build(g, opts...))
+	w.m.SetTraining(false)
+	w.x, w.out = w.m.Input(), w.m.Output()
+	trained(t, w.m, 1)
+	var export []qat.ExportOption
+	if outputs > 0 {
+		w.head = ok(qat.Dense(w.out, outputs, qat.WithName("classes")))
+		trained(t, w.head, 2)
+		w.out, w.width = w.head.Output(), outputs
+		export = append(export, qat.WithHead(w.head))
+	}
+	w.vm = G.NewTapeMachine(g)
+	t.Cleanup(func() { w.vm.Close() })
+	w.packed = ok(infer.New(ok(qat.Export(w.m, export...))))
+	return w
+}
+
+// trained is scatter, with gains round 1 and a few biases that are -0, where a sum
+// that begins with its first term shows.
+func trained(t testing.TB, m parameterised, seed uint64) {
+	scatter(t, m, seed)
+	for i, p := range m.Params() {
+		values := ok(m.ParamValue(p.Name))
+		if len(p.Node.Shape()) > 1 {
+			continue
+		}
+		for j := range values {
+			if j%7 == 3 {
+				values[j] = float32(math.Copysign(0, -1))
+			} else if i%3 == 0 {
+				values[j] += 1
+			}
+		}
+		require.NoError(t, m.SetParam(p.Name, values))
+	}
+}
+
+// sequences are the inputs of one batch: [batch, T, E] with NaN where there is
+// padding, and the real lengths.
+type sequences struct {
+	x       []float32
+	lengths []int
+}
+
+// sequences draws a batch whose values' sizes range from 1e-6 to 1e3.
+func (w *twin) sequences(rng *rand.Rand) sequences {
+	t, e := w.spec.WindowSize, w.spec.EmbedDim
+	s := sequences{make([]float32, w.batch*t*e), make([]int, w.batch)}
+	for b := range w.batch {
+		s.lengths[b] = t
+		if w.lengths != nil {
+			s.lengths[b] = 1 + rng.IntN(t)
+		}
+		size := math.Pow(10, 3-6*rng.Float64()*rng.Float64())
+		for i := range t * e {
+			v := float32(math.NaN())
+			if i/e >= t-s.lengths[b] {
+				v = float32(size * rng.NormFloat64())
+			}
+			s.x[b*t*e+i] = v
+		}
+	}
+	return s
+}
+
+// real returns the real steps of sequence b, [length, E].
+func (w *twin) real(s sequences, b int) []float32 {
+	t, e := w.spec.WindowSize, w.spec.EmbedDim
+	return s.x[(b*t+t-s.lengths[b])*e : (b+1)*t*e]
+}
+
+// graph runs the graph and returns what it says of each sequence; with AllTimesteps
+// pooling of its real steps.
+func (w *twin) graph(t testing.TB, s sequences) [][]float32 {
+	t.Helper()
+	let(t, w.x, s.x)
+	if w.lengths != nil {
+		lengths := make([]float32, w.batch)
+		for b, n := range s.lengths {
+			lengths[b] = float32(n)
+		}
+		let(t, w.lengths, lengths)
+	}
+	require.NoError(t, w.vm.RunAll())
+	all := floats(w.out.Value())
+	w.vm.Reset()
+	n := len(all) / w.batch
+	rows := make([][]float32, w.batch)
+	for b := range rows {
+		rows[b] = all[b*n : (b+1)*n]
+		if w.spec.Pooling == qat.AllTimesteps {
+			rows[b] = rows[b][(w.spec.WindowSize-s.lengths[b])*w.width:]
+		}
+	}
+	return rows
+}
+
+// compare runs both on a batch, the packed model one sequence at a time and all at
+// once, and returns how many values were equal, which is all of them.
+func (w *twin) compare(t testing.TB, rng *rand.Rand) int {
+	t.Helper()
+	s := w.sequences(rng)
+	want := w.graph(t, s)
+	var x []float32
+	for b, row := range want {
+		x = append(x, w.real(s, b)...)
+		requireBits(t, fmt.Sprintf("%v: sequence %d of %d steps", w.spec, b, s.lengths[b]), ok(w.packed.Predict(nil, w.real(s, b))), row)
+	}
+	all := slices.Concat(want...)
+	requireBits(t, fmt.Sprintf("%v: the batch", w.spec), ok(w.packed.PredictBatch(nil, x, s.lengths)), all)
+	return len(all)
+}
+
+// small is a model of prime sizes.
+func small(mode qat.Mode) spec.Model {
+	s := spec.Model{
+		EmbedDim: 11, HiddenSize: 26, NumHeads: 13, NumLayers: 2, WindowSize: 17,
+		Quantize: mode, Dropout: 0.1, Pooling: qat.AllTimesteps,
+	}
+	if mode == qat.Float {
+		s.Activations = qat.FloatActivations
+	}
+	return s
+}
+
+// promised are the models that TestInferMatchesGraph compares.
+func promised() []spec.Model {
+	var all []spec.Model
+	add := func(mode qat.Mode, change func(*spec.Model)) {
+		s := small(mode)
+		change(&s)
+		all = append(all, s)
+	}
+	for _, mode := range modes {
+		for _, granularity := range []quant.Granularity{quant.PerTensor, quant.PerChannel} {
+			for _, pooling := range poolings {
+				for _, positions := range []spec.Positions{qat.NoPositions, qat.Rotary, qat.Learned} {
+					add(mode, func(s *spec.Model) { s.Granularity, s.Pooling, s.Positions = granularity, pooling, positions })
+				}
+			}
+			add(mode, func(s *spec.Model) { s.Granularity, s.Activations = granularity, qat.FloatActivations })
+			add(mode, func(s *spec.Model) { s.Granularity, s.EmbedDim = granularity, s.HiddenSize }) // no projection
+		}
+		add(mode, func(s *spec.Model) { s.Numerics, s.Activations = qat.Edifice, qat.FloatActivations })
+		add(mode, func(s *spec.Model) { s.WindowSize, s.Pooling = 1, qat.LastTimestep })
+		add(mode, func(s *spec.Model) { s.HiddenSize, s.NumHeads, s.WindowSize, s.NumLayers = 13, 1, 13, 3 })
+		add(mode, func(s *spec.Model) {
+			s.HiddenSize, s.NumHeads, s.Pooling, s.WindowSize = 64, 4, qat.LastTimestep, 29
+		})
+	}
+	for _, numerics := range []spec.Numerics{qat.BitNet, qat.Edifice} {
+		add(qat.Ternary, func(s *spec.Model) {
+			s.LayerModes = []spec.LayerMode{{Pattern: "blocks.0.ffn.*", Mode: qat.Int8}, {Pattern: "*.attn.out", Mode: qat.Float}, {Pattern: "blocks.1.attn.qkv", Mode: qat.Binary}, {Pattern: "blocks.1.ffn.down", Mode: qat.Int4}}
+			if s.Numerics = numerics; numerics == qat.Edifice {
+				s.Activations = qat.FloatActivations
+			}
+		})
+	}
+	return all
+}
+
+// TestInferMatchesGraph: the packed model gives the graph's outputs, to the bit, for
+// every mode, granularity, pooling and kind of positions, alone and in a batch, and
+// for every real length.
+func TestInferMatchesGraph(t *testing.T) {
+	compared := 0
+	for i, s := range promised() {
+		for _, outputs := range []int{0, 5} {
+			rng := rand.New(rand.NewPCG(uint64(i), uint64(outputs)))
+			w := newTwin(t, s, 31, outputs, (i+outputs)%2 == 0)
+			for range 2 {
+				compared += w.compare(t, rng)
+			}
+		}
+	}
+	t.Logf("%d values", compared)
+	require.GreaterOrEqual(t, compared, minCompared)
+}
