@@ -195,43 +195,22 @@ func pack(p *packed.Model, set paramSet, name string, as spec.Param, s spec.Mode
 }
 
 // packWeight quantizes a weight as the graph does going forward.
-func packWeight(as spec.Param, values []float32, s spec.Model) (packed.Weight, error) {
+func packWeight(as spec.Param, w []float32, s spec.Model) (packed.Weight, error) {
 	in, out := as.Shape[0], as.Shape[1]
-	w := packed.Weight{Name: as.Name, Mode: as.Mode, In: in, Out: out, Scales: make([]float32, s.Granularity.Scales(out))}
-	codes := make([]float32, len(values)) // [in, out]
-	var err error
+	codes, scales := make([]float32, len(w)), make([]float32, s.Granularity.Scales(out))
 	if s.Numerics == Edifice {
-		w.Scales[0], err = edificeCodes(codes, values, as.Mode)
-	} else {
-		err = quant.QuantizeWeight(codes, values, out, as.Mode, s.Granularity, w.Scales)
-	}
-	if err != nil {
-		return w, err
-	}
-	rows := make([]int8, len(codes)) // [out, in]
-	for k := range in {
-		for o, code := range codes[k*out : (k+1)*out] {
-			rows[o*in+k] = int8(code)
+		scale, err := quant.EdificeScale(w, as.Mode)
+		if err != nil {
+			return packed.Weight{}, err
 		}
+		scales[0] = scale
+		for i, v := range w {
+			codes[i] = quant.EdificeCode(v, scale, as.Mode)
+		}
+	} else if err := quant.QuantizeWeight(codes, w, out, as.Mode, s.Granularity, scales); err != nil {
+		return packed.Weight{}, err
 	}
-	w.Codes = packed.Pack(rows, as.Mode)
-	return w, nil
-}
-
-// edificeCodes writes the codes of the values that quant.QuantizeEdifice gives, and
-// returns their scale: 1 where the values are the codes.
-func edificeCodes(codes, w []float32, mode Mode) (float32, error) {
-	scale, err := quant.EdificeScale(w, mode)
-	if err != nil {
-		return 0, err
-	}
-	for i, v := range w {
-		codes[i] = quant.EdificeCode(v, scale, mode)
-	}
-	if mode == Binary || mode == Ternary {
-		scale = 1
-	}
-	return scale, nil
+	return packed.Pack(as.Name, as.Mode, in, out, codes, scales)
 }
 
 func clonePipeline(p *preprocess.Pipeline) *preprocess.Pipeline {

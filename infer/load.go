@@ -9,12 +9,6 @@ import (
 	"github.com/qat-go/qat/spec"
 )
 
-const (
-	// normEpsilon and edificeSoftmaxEpsilon are the training graph's.
-	normEpsilon           = 1e-5
-	edificeSoftmaxEpsilon = 1e-8
-)
-
 // loader finds the parts of a valid packed model by name.
 type loader struct {
 	spec    spec.Model
@@ -22,7 +16,8 @@ type loader struct {
 	tensors map[string][]float32
 }
 
-func load(p *packed.Model) (*Model, error) {
+// load makes a valid packed model ready to run.
+func load(p *packed.Model) *Model {
 	l := loader{p.Spec, map[string]*packed.Weight{}, map[string][]float32{}}
 	for i := range p.Weights {
 		l.weights[p.Weights[i].Name] = &p.Weights[i]
@@ -34,7 +29,7 @@ func load(p *packed.Model) (*Model, error) {
 	m := &Model{spec: s, input: p.Input, positions: l.tensors["positions.weight"]}
 	m.attention = kernel.Attention{Batch: 1, Heads: s.NumHeads, HeadSize: s.HiddenSize / s.NumHeads}
 	if s.Numerics == spec.Edifice {
-		m.attention.Epsilon = edificeSoftmaxEpsilon
+		m.attention.Epsilon = spec.EdificeSoftmaxEpsilon
 	}
 	if s.Positions == spec.Rotary {
 		m.attention.Rotary = kernel.NewRotary(s.WindowSize, m.attention.HeadSize)
@@ -47,37 +42,27 @@ func load(p *packed.Model) (*Model, error) {
 		m.classes, m.targets = p.Head.Classes, p.Head.Targets
 	}
 	for i := range s.NumLayers {
-		b, err := l.block(fmt.Sprintf("blocks.%d", i))
-		if err != nil {
-			return nil, err
-		}
-		m.blocks = append(m.blocks, b)
+		m.blocks = append(m.blocks, l.block(fmt.Sprintf("blocks.%d", i)))
 	}
 	m.final = l.norm("final_norm")
-	return m, nil
+	return m
 }
 
-func (l *loader) block(path string) (b block, err error) {
-	b.attnNorm, b.ffnNorm = l.norm(path+".attn_norm"), l.norm(path+".ffn_norm")
+func (l *loader) block(path string) block {
 	h := l.spec.HiddenSize
-	for _, part := range []struct {
-		to      *linear
-		name    string
-		in, out int
-	}{
-		{&b.qkv, ".attn.qkv", h, 3 * h}, {&b.out, ".attn.out", h, h},
-		{&b.up, ".ffn.up", h, 4 * h}, {&b.down, ".ffn.down", 4 * h, h},
-	} {
-		if *part.to, err = l.linear(path+part.name, part.in, part.out); err != nil {
-			return b, err
-		}
+	return block{
+		attnNorm: l.norm(path + ".attn_norm"),
+		qkv:      l.linear(path+".attn.qkv", h, 3*h),
+		out:      l.linear(path+".attn.out", h, h),
+		ffnNorm:  l.norm(path + ".ffn_norm"),
+		up:       l.linear(path+".ffn.up", h, 4*h),
+		down:     l.linear(path+".ffn.down", 4*h, h),
 	}
-	return b, nil
 }
 
 func (l *loader) norm(path string) norm {
 	return norm{
-		kernel.Norm{Eps: normEpsilon, Floor: l.spec.Numerics == spec.Edifice},
+		kernel.Norm{Eps: spec.NormEpsilon, Floor: l.spec.Numerics == spec.Edifice},
 		l.tensors[path+".weight"], l.tensors[path+".bias"],
 	}
 }
@@ -89,7 +74,7 @@ func (l *loader) dense(path string) *dense {
 	return d
 }
 
-func (l *loader) linear(path string, in, out int) (linear, error) {
+func (l *loader) linear(path string, in, out int) linear {
 	y := linear{
 		path: path, in: in, out: out, bias: l.tensors[path+".bias"],
 		scales: []float32{1}, edifice: l.spec.Numerics == spec.Edifice,
@@ -97,15 +82,13 @@ func (l *loader) linear(path string, in, out int) (linear, error) {
 	p := l.weights[path+".weight"]
 	if p == nil {
 		y.values = l.tensors[path+".weight"]
-		return y, nil
+		return y
 	}
-	codes, err := p.Unpack()
-	if err != nil {
-		return y, fmt.Errorf("infer: %w", err)
-	}
+	codes := make([]int8, in*out) // [out, in]
+	p.Unpack(codes)
 	if l.spec.Activations == spec.Int8Activations {
 		y.codes, y.scales = codes, p.Scales
-		return y, nil
+		return y
 	}
 	y.values = make([]float32, len(codes)) // [in, out]
 	if !y.edifice {
@@ -120,5 +103,5 @@ func (l *loader) linear(path string, in, out int) (linear, error) {
 			y.values[k*out+o] = v
 		}
 	}
-	return y, nil
+	return y
 }

@@ -77,7 +77,7 @@ func New(p *packed.Model) (*Model, error) {
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("infer: %w", err)
 	}
-	return load(p)
+	return load(p), nil
 }
 
 // Spec returns what the model is.
