@@ -15,23 +15,26 @@ import (
 // result [B, Width], or [sum of Steps(length), Width] with AllTimesteps pooling.
 // Errors: as Predict, naming the sequence.
 func (m *Model) PredictBatch(dst, x []float32, lengths []int) ([]float32, error) {
-	steps, rows := 0, 0
+	steps, rows, left := 0, 0, len(x)/m.Channels()
 	for i, n := range lengths {
-		if n < 1 || n > len(x) {
-			return dst[:0], fmt.Errorf("infer: sequence %d: %d steps in %d values, want 1 or more of %d channels", i, n, len(x), m.Channels())
+		if n < 1 {
+			return dst[:0], fmt.Errorf("infer: sequence %d: %d steps, want 1 or more", i, n)
 		}
-		steps += n
+		if n > left {
+			return dst[:0], fmt.Errorf("infer: sequence %d: %d steps, but of the %d values only %d steps are left", i, n, len(x), left)
+		}
+		steps, left = steps+n, left-n
 		rows += m.outputRows(n)
 	}
-	if channels := m.Channels(); len(x) != steps*channels {
-		return dst[:0], fmt.Errorf("infer: %d values, want %d steps of %d channels", len(x), steps, channels)
+	if len(x) != steps*m.Channels() {
+		return dst[:0], fmt.Errorf("infer: %d values, want %d steps of %d channels", len(x), steps, m.Channels())
 	}
 	if len(lengths) == 0 {
 		return dst[:0], nil
 	}
 	dst = sized(dst, rows*m.Width())
 	if err := m.share(dst, x, lengths, steps); err != nil {
-		return dst[:0], fmt.Errorf("infer: %w", err)
+		return named(dst[:0], err)
 	}
 	return dst, nil
 }

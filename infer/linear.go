@@ -60,7 +60,7 @@ func (l *linear) read(w *workspace, x []float32, n int) (taken, error) {
 			in.scales[i], finite = 1, kernel.FirstNotFinite(row) < 0
 		}
 		if !finite {
-			return in, fmt.Errorf("infer: %s: its input is not finite: values of the model or of its input are too large", l.path)
+			return in, fmt.Errorf("%s: its input is not finite: values of the model or of its input are too large", l.path)
 		}
 	}
 	return in, nil

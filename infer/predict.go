@@ -29,9 +29,18 @@ func (m *Model) Predict(dst, x []float32) ([]float32, error) {
 	}
 	w := m.borrow()
 	defer m.giveBack(w)
-	return m.predict(w, dst, x)
+	return named(m.predict(w, dst, x))
 }
 
+// named puts the package's name before an error.
+func named(dst []float32, err error) ([]float32, error) {
+	if err != nil {
+		err = fmt.Errorf("infer: %w", err)
+	}
+	return dst, err
+}
+
+// predict is Predict, in w, for whole steps.
 func (m *Model) predict(w *workspace, dst, x []float32) ([]float32, error) {
 	x, n, err := m.read(w, x)
 	if err != nil {
@@ -50,16 +59,13 @@ func (m *Model) read(w *workspace, x []float32) (read []float32, n int, err erro
 	n = len(x) / channels
 	if m.input != nil {
 		w.input, n, err = m.input.Apply(w.input, x, n)
-		if err != nil {
-			err = fmt.Errorf("infer: %w", err)
-		}
 		return w.input, n, err
 	}
 	if n > m.spec.WindowSize {
-		return nil, 0, fmt.Errorf("infer: %d steps, want 1 to the window of %d", n, m.spec.WindowSize)
+		return nil, 0, fmt.Errorf("%d steps, want 1 to the window of %d", n, m.spec.WindowSize)
 	}
 	if i := kernel.FirstNotFinite(x); i >= 0 {
-		return nil, 0, fmt.Errorf("infer: step %d, channel %d is %v, %w", i/channels, i%channels, x[i], quant.ErrNotFinite)
+		return nil, 0, fmt.Errorf("step %d, channel %d is %v, %w", i/channels, i%channels, x[i], quant.ErrNotFinite)
 	}
 	return x, n, nil
 }
@@ -88,7 +94,7 @@ func (m *Model) finish(w *workspace, dst, rows []float32, n int) ([]float32, err
 		}
 	}
 	if i := kernel.FirstNotFinite(dst); i >= 0 {
-		return dst[:0], fmt.Errorf("infer: output %d is %v: values of the model or of its input are too large", i, dst[i])
+		return dst[:0], fmt.Errorf("output %d is %v: values of the model or of its input are too large", i, dst[i])
 	}
 	return dst, nil
 }

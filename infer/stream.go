@@ -101,12 +101,12 @@ func (s *Stream) Predict(dst []float32) ([]float32, error) {
 	defer s.m.giveBack(w)
 	if s.seen > s.most || !s.stepwise() {
 		s.caches, s.rows = nil, nil // of no use until a Reset
-		return s.m.predict(w, dst, s.last(s.Len()))
+		return named(s.m.predict(w, dst, s.last(s.Len())))
 	}
 	if err := s.extend(w); err != nil {
-		return dst[:0], err
+		return named(dst[:0], err)
 	}
-	return s.m.finish(w, dst, s.rows, s.seen)
+	return named(s.m.finish(w, dst, s.rows, s.seen))
 }
 
 // last returns the newest n frames.
