@@ -9,6 +9,8 @@ import (
 
 	"github.com/qat-go/qat"
 	"github.com/qat-go/qat/infer"
+	"github.com/qat-go/qat/internal/kernel"
+	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
 	"github.com/stretchr/testify/require"
@@ -223,4 +225,137 @@ func TestInferMatchesGraph(t *testing.T) {
 	}
 	t.Logf("%d values", compared)
 	require.GreaterOrEqual(t, compared, minCompared)
+}
+
+// TestInferMatchesGraph_sizes is the same for the sizes that people use.
+func TestInferMatchesGraph_sizes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds of larger models")
+	}
+	for i, mode := range modes {
+		s := small(mode)
+		s.HiddenSize, s.NumHeads, s.WindowSize, s.Pooling, s.Positions = 256, 4, 60, qat.LastTimestep, qat.Rotary
+		w := newTwin(t, s, 3, 5, i%2 == 0)
+		w.compare(t, rand.New(rand.NewPCG(uint64(i), 3)))
+	}
+}
+
+// TestInferMatchesGraph_int8 has layers of so many inputs that a float32 sum of
+// their codes is not exact: all of one sign, from 64 to 127.
+func TestInferMatchesGraph_int8(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds of larger models")
+	}
+	for _, hidden := range []int{260, 512, 1024} {
+		in := 4 * hidden
+		t.Run(fmt.Sprint(in), func(t *testing.T) {
+			s := spec.Model{EmbedDim: 11, HiddenSize: hidden, NumHeads: 4, NumLayers: 1, WindowSize: 3, Quantize: qat.Int8}
+			w := newTwin(t, s, 5, 0, false)
+			set := func(name string, value func() float32) []float32 {
+				values := ok(w.m.ParamValue(name))
+				for i := range values {
+					values[i] = value()
+				}
+				require.NoError(t, w.m.SetParam(name, values))
+				return values
+			}
+			// A layer up whose weight is nothing hands its bias down: silu(x) is nearly x.
+			rng := rand.New(rand.NewPCG(1, uint64(in)))
+			draw := func() float32 { return (64.6 + 62*rng.Float32()) / 16 }
+			set("net.blocks.0.ffn.up.weight", func() float32 { return 0 })
+			up := set("net.blocks.0.ffn.up.bias", draw)
+			down := set("net.blocks.0.ffn.down.weight", draw)
+			w.packed = ok(infer.New(ok(qat.Export(w.m))))
+			requireUnlikeFloatSum(t, up, down, in > 1040)
+			w.compare(t, rng)
+		})
+	}
+}
+
+// requireUnlikeFloatSum requires that all codes of a layer down are from 64 to 127,
+// and says of its sums whether some differ when float32 adds them.
+func requireUnlikeFloatSum(t *testing.T, up, down []float32, differ bool) {
+	t.Helper()
+	in := len(up)
+	out := len(down) / in
+	x, w := make([]float32, in), make([]float32, len(down))
+	kernel.SiLU(x, up)
+	_, err := quant.QuantizeActivations(x, x)
+	require.NoError(t, err)
+	_, err = quant.Quantize(w, down, qat.Int8)
+	require.NoError(t, err)
+	for _, code := range slices.Concat(x, w) {
+		require.True(t, code >= 64 && code <= 127, "code %v", code)
+	}
+	unlike := 0
+	for o := range out {
+		var sum float32
+		var acc int64
+		for k, v := range x {
+			sum += v * w[k*out+o]
+			acc += int64(v) * int64(w[k*out+o])
+		}
+		if sum != float32(acc) {
+			unlike++
+		}
+	}
+	require.Equal(t, differ, unlike > 0, "%d of %d float32 sums of %d products are not the integer's", unlike, out, in)
+}
+
+// TestInferMatchesGraph_recordings: raw values, with some missing, through the
+// pipeline that training used; targets in the units of the data.
+func TestInferMatchesGraph_recordings(t *testing.T) {
+	for i, frame := range [][2]int{{1, 1}, {4, 2}, {2, 5}} {
+		s := small(qat.Ternary)
+		s.Pooling, s.Positions = qat.Mean, qat.Learned
+		p := &preprocess.Pipeline{Channels: []string{"x", "y", "z"}, Frame: frame[0], Hop: frame[1], Center: i > 0, Window: s.WindowSize}
+		p.Scale = preprocess.Scaler{Mean: []float64{1, -2, 0.3}, Std: []float64{3, 0.7, 1.1}}
+		inputs := preprocess.Identity(p.Features())
+		p.Inputs = &inputs
+		s.EmbedDim = p.Features()
+		targets := &preprocess.Scaler{Mean: []float64{100, -5}, Std: []float64{12.5, 0.3}}
+
+		w := newTwin(t, s, 7, 2, true)
+		w.packed = ok(infer.New(ok(qat.Export(w.m, qat.WithHead(w.head), qat.WithTargets(targets), qat.WithPipeline(p)))))
+		in := sequences{make([]float32, 7*s.WindowSize*s.EmbedDim), make([]int, 7)}
+		var raw [][]float32
+		for b, n := range []int{1, 2, 3, 13, 17, 50, 200} { // up to beyond the window
+			raw = append(raw, numbers(uint64(b), 3*n))
+			for k := range raw[b] {
+				if k%5 == b%5 {
+					raw[b][k] = float32(math.NaN())
+				}
+			}
+			row := in.x[b*s.WindowSize*s.EmbedDim : (b+1)*s.WindowSize*s.EmbedDim]
+			in.lengths[b] = ok(p.ApplyPadded(row, raw[b], n))
+		}
+		for b, want := range w.graph(t, in) {
+			for k, v := range want {
+				want[k] = targets.Invert(v, k)
+			}
+			requireBits(t, fmt.Sprintf("frames of %v: recording %d", frame, b), ok(w.packed.Predict(nil, raw[b])), want)
+		}
+	}
+}
+
+// TestInferMatchesGraph_stream: the last answer of a stream that just filled the
+// window is the graph's.
+func TestInferMatchesGraph_stream(t *testing.T) {
+	for _, mode := range modes {
+		for _, pooling := range poolings {
+			s := small(mode)
+			s.Pooling, s.Positions = pooling, qat.Rotary
+			w := newTwin(t, s, 3, 5, true)
+			in := w.sequences(rand.New(rand.NewPCG(uint64(mode), 9)))
+			for b, want := range w.graph(t, in) {
+				stream, frames := w.packed.NewStream(), w.real(in, b)
+				var got []float32
+				for k := range in.lengths[b] {
+					require.NoError(t, stream.Push(frames[k*s.EmbedDim:(k+1)*s.EmbedDim]))
+					got = ok(stream.Predict(got))
+				}
+				requireBits(t, fmt.Sprint(w.spec), got, want)
+			}
+		}
+	}
 }
