@@ -17,14 +17,16 @@ var mayImport = map[string][]string{
 	"internal/kernel":         {},
 	"quant":                   {"internal/kernel"},
 	"spec":                    {"quant", "internal/kernel"},
-	"checkpoint":              {},
+	"internal/tensorfile":     {},
+	"checkpoint":              {"internal/tensorfile"},
 	"preprocess":              {},
 	"dataset":                 {"preprocess"},
+	"packed":                  {"spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"solver":                  {},
 	"":                        {"spec", "quant", "internal/kernel"},
-	"train":                   {"", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
-	"cmd/qat/internal/report": {"train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
-	"cmd/qat":                 {"cmd/qat/internal/report", "train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "dataset", "preprocess"},
+	"train":                   {"", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
+	"cmd/qat/internal/report": {"train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
+	"cmd/qat":                 {"cmd/qat/internal/report", "train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
 }
 
 // usesGorgonia are the packages that may know Gorgonia.

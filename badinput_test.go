@@ -111,6 +111,14 @@ func TestBuildBadInput(t *testing.T) {
 		{"dropout_negative", build(e, qat.WithDropout(-0.1)), []string{"WithDropout: dropout -0.1"}},
 		{"dropout_nan", build(e, qat.WithDropout(math.NaN())), []string{"WithDropout: dropout NaN"}},
 		{"mode", build(e, qat.WithQuantize(9)), []string{"WithQuantize: unknown mode 9"}},
+		{"granularity", build(e, qat.WithGranularity(9)), []string{"WithGranularity: unknown granularity 9: want one of tensor, channel"}},
+		{"edifice_channel", build(e, qat.WithNumerics(qat.Edifice), qat.WithGranularity(qat.PerChannel)), []string{"WithGranularity: the Edifice numerics have one scale a weight"}},
+		{"layer_mode", build(e, qat.WithLayerMode("*", 9)), []string{`WithLayerMode: pattern "*": unknown mode 9`}},
+		{"layer_pattern", build(e, qat.WithLayerMode("blocks.[", qat.Int8)), []string{`WithLayerMode: pattern "blocks.[": syntax error in pattern`}},
+		{"layer_none", build(e, qat.WithName("m"), qat.WithLayerMode("m.blocks.0.*", qat.Int8), qat.WithLayerMode("head", qat.Int8)), []string{
+			`WithLayerMode: pattern "m.blocks.0.*": no layer has such a name: want one of blocks.0.attn.qkv to blocks.3.ffn.down`, `pattern "head"`}},
+		{"layer_float_int8", build(e, qat.WithLayerMode("*", qat.Float), qat.WithActivations(qat.Int8Activations)), []string{"WithActivations: int8 activations are for quantized weights"}},
+		{"layer_clipped", build(e, qat.WithSTE(qat.Clipped), qat.WithLayerMode("*.up", qat.Int4)), []string{"WithSTE: the clipped estimator is for binary and ternary weights, not int4 as blocks.0.ffn.up has"}},
 		{"numerics", build(e, qat.WithNumerics(9)), []string{"unknown numerics 9"}},
 		{"activations", build(e, qat.WithActivations(9)), []string{"unknown activations 9"}},
 		{"ste", build(e, qat.WithSTE(9)), []string{"unknown ste 9"}},
@@ -179,6 +187,7 @@ func TestLayerBadInput(t *testing.T) {
 		{"Block/heads", block("x"), []string{"WithNumHeads: hidden size 22 is not a multiple of 4 heads"}},
 		{"Block/hidden", block("x", h2, qat.WithHiddenSize(24)), []string{"WithHiddenSize: hidden size 24, but x has 22"}},
 		{"Block/learned", block("x", h2, qat.WithPositions(qat.Learned)), []string{"WithPositions: learned positions"}},
+		{"Block/layer_none", block("x", h2, qat.WithLayerMode("blocks.0.*", qat.Int8)), []string{`WithLayerMode: pattern "blocks.0.*": no layer has such a name: want one of block.attn.qkv to block.ffn.down`}},
 		{"Block/dropout", block("x", h2, qat.WithDropout(1.5)), []string{"WithDropout"}},
 		{"Block/lengths", func(g *G.ExprGraph) error {
 			_, err := qat.Block(node(g, "x"), h2, qat.WithLengths(node(g, "short")))
@@ -187,6 +196,8 @@ func TestLayerBadInput(t *testing.T) {
 		{"FakeQuantize/nil", func(*G.ExprGraph) error { _, err := qat.FakeQuantize(nil, qat.Ternary); return err }, []string{"weight: the node is nil"}},
 		{"FakeQuantize/mode", fake("x", 9), []string{"WithQuantize: unknown mode 9"}},
 		{"FakeQuantize/clipped", fake("x", qat.Int8, qat.WithSTE(qat.Clipped)), []string{"WithSTE"}},
+		{"FakeQuantize/granularity", fake("x", qat.Int8, qat.WithGranularity(9)), []string{"WithGranularity: unknown granularity 9"}},
+		{"FakeQuantize/edifice", fake("x", qat.Int8, qat.WithNumerics(qat.Edifice), qat.WithGranularity(qat.PerChannel)), []string{"WithGranularity: the Edifice"}},
 		{"FakeQuantize/scalar", fake("scalar", qat.Int8), []string{"weight: a node of type float32"}},
 		{"CrossEntropy/nil", func(*G.ExprGraph) error { _, err := qat.CrossEntropy(nil, nil); return err }, []string{"logits: the node is nil", "labels: the node is nil"}},
 		{"CrossEntropy/count", func(g *G.ExprGraph) error { _, err := qat.CrossEntropy(node(g, "x2"), node(g, "short")); return err }, []string{"labels: shape (3), want (11)"}},
@@ -215,13 +226,14 @@ func TestMeaninglessOptions(t *testing.T) {
 		"WithNumerics": qat.WithNumerics(qat.BitNet), "WithActivations": qat.WithActivations(qat.FloatActivations),
 		"WithSTE": qat.WithSTE(qat.Identity), "WithPooling": qat.WithPooling(qat.Mean), "WithPositions": qat.WithPositions(qat.NoPositions),
 		"WithSpec": qat.WithSpec(qat.RecommendedDefaults()), "WithParamsFrom": qat.WithParamsFrom((*qat.Layer)(nil)),
+		"WithLayerMode": qat.WithLayerMode("*", qat.Int8), "WithGranularity": qat.WithGranularity(qat.PerChannel),
 	}
 	meant := map[string][]string{
 		"Dense":        {"WithName", "WithSeed", "WithParamsFrom"},
-		"QuantLinear":  {"WithName", "WithSeed", "WithParamsFrom", "WithQuantize", "WithNumerics", "WithActivations", "WithSTE"},
-		"FakeQuantize": {"WithName", "WithNumerics", "WithSTE"},
+		"QuantLinear":  {"WithName", "WithSeed", "WithParamsFrom", "WithQuantize", "WithGranularity", "WithNumerics", "WithActivations", "WithSTE"},
+		"FakeQuantize": {"WithName", "WithGranularity", "WithNumerics", "WithSTE"},
 		"Block": {"WithName", "WithSeed", "WithParamsFrom", "WithQuantize", "WithNumerics", "WithActivations", "WithSTE",
-			"WithHiddenSize", "WithNumHeads", "WithDropout", "WithPositions", "WithLengths"},
+			"WithHiddenSize", "WithNumHeads", "WithDropout", "WithPositions", "WithLengths", "WithLayerMode", "WithGranularity"},
 	}
 	builders := map[string]func(x *G.Node, o qat.Option) error{
 		"Dense":        func(x *G.Node, o qat.Option) error { _, err := qat.Dense(x, 3, o); return err },

@@ -13,8 +13,8 @@ import (
 
 // integerForward is a quantized layer by its definition: exact integer sums, each
 // output rounded as y = float32(float32(acc)*float32(sx*sw)) + b.
-func integerForward(mode qat.Mode, x, w, b []float32, rows, in, out int) (y []float32) {
-	sw, codes := codesOf(mode, w)
+func integerForward(mode qat.Mode, g qat.Granularity, x, w, b []float32, rows, in, out int) (y []float32) {
+	codes, scales := byChannel(g, w, out, func(w []float32) ([]float64, float64) { return codesOf(mode, w) })
 	for i := range rows {
 		row := x[i*in : (i+1)*in]
 		var largest float32
@@ -25,9 +25,9 @@ func integerForward(mode qat.Mode, x, w, b []float32, rows, in, out int) (y []fl
 		for j := range out {
 			var acc int64
 			for k, v := range row {
-				acc += int64(math.RoundToEven(float64(v/sx))) * codes[k*out+j]
+				acc += int64(math.RoundToEven(float64(v/sx))) * int64(codes[k*out+j])
 			}
-			y = append(y, float32(float32(acc)*float32(sx*sw))+b[j])
+			y = append(y, float32(float32(acc)*float32(sx*float32(scales[j])))+b[j])
 		}
 	}
 	return y
@@ -35,7 +35,7 @@ func integerForward(mode qat.Mode, x, w, b []float32, rows, in, out int) (y []fl
 
 // codesOf is a weight's scale and codes by the rules of the BitNet numerics. The
 // mean's order of summation is the 16 strided sums and the halving tree.
-func codesOf(mode qat.Mode, w []float32) (scale float32, codes []int64) {
+func codesOf(mode qat.Mode, w []float32) (codes []float64, scale float64) {
 	var s [16]float64
 	var largest float32
 	for i, v := range w {
@@ -49,19 +49,19 @@ func codesOf(mode qat.Mode, w []float32) (scale float32, codes []int64) {
 	}
 	mean := float32(s[0] / float64(len(w)))
 	limit := map[qat.Mode]float64{qat.Binary: 1, qat.Ternary: 1, qat.Int4: 7, qat.Int8: 127}[mode]
-	scale = map[qat.Mode]float32{qat.Binary: mean, qat.Ternary: max(mean, 1e-5),
+	sw := map[qat.Mode]float32{qat.Binary: mean, qat.Ternary: max(mean, 1e-5),
 		qat.Int4: max(largest, 1e-5) / 7, qat.Int8: max(largest, 1e-5) / 127}[mode]
 	for _, v := range w {
-		code := max(-limit, min(limit, math.RoundToEven(float64(v/scale))))
+		code := max(-limit, min(limit, math.RoundToEven(float64(v/sw))))
 		if mode == qat.Binary {
 			code = 1
 			if v < 0 {
 				code = -1
 			}
 		}
-		codes = append(codes, int64(code))
+		codes = append(codes, code)
 	}
-	return scale, codes
+	return codes, float64(sw)
 }
 
 // TestQuantLinearIsExact: the graph's product is the integer one to the bit, also
@@ -70,25 +70,27 @@ func TestQuantLinearIsExact(t *testing.T) {
 	const rows, out = 3, 11
 	for _, in := range []int{13, 1040, 1041, 2048, 4096} {
 		for _, mode := range quantized {
-			for _, signs := range []string{"one_sign", "mixed"} {
-				t.Run(fmt.Sprint(in, "/", mode, "/", signs), func(t *testing.T) {
-					g := G.NewGraph()
-					x := placeholder(g, "x", rows, in)
-					values, w, b := numbers(1, rows*in), numbers(2, in*out), numbers(3, out)
-					if signs == "one_sign" { // the largest sums: nearly every code near its limit
-						for i := range values {
-							values[i] = 1 + abs32(values[i])/100
+			for _, granularity := range granularities {
+				for _, signs := range []string{"one_sign", "mixed"} {
+					t.Run(fmt.Sprint(in, "/", mode, "/", granularity, "/", signs), func(t *testing.T) {
+						g := G.NewGraph()
+						x := placeholder(g, "x", rows, in)
+						values, w, b := numbers(1, rows*in), numbers(2, in*out), numbers(3, out)
+						if signs == "one_sign" { // the largest sums: nearly every code near its limit
+							for i := range values {
+								values[i] = 1 + abs32(values[i])/100
+							}
+							for i := range w {
+								w[i] = 1 + abs32(w[i])/100
+							}
 						}
-						for i := range w {
-							w[i] = 1 + abs32(w[i])/100
-						}
-					}
-					let(t, x, values)
-					l := ok(qat.QuantLinear(x, out, qat.WithQuantize(mode)))
-					require.NoError(t, l.SetParam("quant_linear.weight", w))
-					require.NoError(t, l.SetParam("quant_linear.bias", b))
-					requireBits(t, "output", forward(t, l.Output()), integerForward(mode, values, w, b, rows, in, out))
-				})
+						let(t, x, values)
+						l := ok(qat.QuantLinear(x, out, qat.WithQuantize(mode), qat.WithGranularity(granularity)))
+						require.NoError(t, l.SetParam("quant_linear.weight", w))
+						require.NoError(t, l.SetParam("quant_linear.bias", b))
+						requireBits(t, "output", forward(t, l.Output()), integerForward(mode, granularity, values, w, b, rows, in, out))
+					})
+				}
 			}
 		}
 	}
@@ -143,7 +145,8 @@ func TestRoundsHalfToEven(t *testing.T) {
 
 // Weights and activations of zeros, and the smallest, give finite outputs.
 func TestZeroWeights(t *testing.T) {
-	for _, mode := range modes {
+	for i := range 2 * len(modes) {
+		mode, granularity := modes[i/2], granularities[i%2]
 		for _, v := range []float32{0, float32(math.Copysign(0, -1)), math.SmallestNonzeroFloat32} {
 			g := G.NewGraph()
 			x := placeholder(g, "x", 11, 13)
@@ -155,7 +158,7 @@ func TestZeroWeights(t *testing.T) {
 				w[i] = v
 			}
 			let(t, x, values)
-			l := ok(qat.QuantLinear(x, 17, qat.WithQuantize(mode)))
+			l := ok(qat.QuantLinear(x, 17, qat.WithQuantize(mode), qat.WithGranularity(granularity)))
 			require.NoError(t, l.SetParam("quant_linear.weight", w))
 			for _, y := range forward(t, l.Output()) {
 				require.Zero(t, y, "%v %v", mode, v)

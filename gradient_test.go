@@ -29,26 +29,31 @@ type layerCase struct {
 	activations spec.Activations
 	ste         spec.STE
 	numerics    spec.Numerics
+	granularity qat.Granularity
 }
 
 func (c layerCase) String() string {
-	return fmt.Sprintf("%v/%v/%v/%v", c.mode, c.numerics, c.activations, c.ste)
+	return fmt.Sprintf("%v/%v/%v/%v/%v", c.mode, c.numerics, c.activations, c.ste, c.granularity)
 }
 
 func (c layerCase) options() []qat.Option {
-	return []qat.Option{qat.WithQuantize(c.mode), qat.WithActivations(c.activations), qat.WithSTE(c.ste), qat.WithNumerics(c.numerics)}
+	return []qat.Option{qat.WithQuantize(c.mode), qat.WithActivations(c.activations), qat.WithSTE(c.ste), qat.WithNumerics(c.numerics), qat.WithGranularity(c.granularity)}
 }
 
 func layerCases() (cases []layerCase) {
 	for _, mode := range modes {
 		for _, a := range []spec.Activations{qat.Int8Activations, qat.FloatActivations} {
-			cases = append(cases, layerCase{mode, a, qat.Identity, qat.BitNet})
+			for _, g := range granularities {
+				cases = append(cases, layerCase{mode, a, qat.Identity, qat.BitNet, g})
+			}
 		}
-		cases = append(cases, layerCase{mode, qat.FloatActivations, qat.Identity, qat.Edifice})
+		cases = append(cases, layerCase{mode, qat.FloatActivations, qat.Identity, qat.Edifice, qat.PerTensor})
 	}
 	for _, mode := range []qat.Mode{qat.Binary, qat.Ternary} {
-		cases = append(cases, layerCase{mode, qat.Int8Activations, qat.Clipped, qat.BitNet})
-		cases = append(cases, layerCase{mode, qat.FloatActivations, qat.Clipped, qat.Edifice})
+		for _, g := range granularities {
+			cases = append(cases, layerCase{mode, qat.Int8Activations, qat.Clipped, qat.BitNet, g})
+		}
+		cases = append(cases, layerCase{mode, qat.FloatActivations, qat.Clipped, qat.Edifice, qat.PerTensor})
 	}
 	return cases
 }
@@ -80,21 +85,24 @@ func edificeWeight(w []float32, mode qat.Mode) (out []float64, scale float64) {
 }
 
 // weight is a weight as it enters the product, and what the clipped estimator
-// compares it with.
-func (c layerCase) weight(w []float32) (values []float64, scale float64) {
-	if c.numerics == qat.Edifice {
-		return edificeWeight(w, c.mode)
-	}
-	for _, v := range w {
-		scale += math.Abs(float64(v)) / float64(len(w))
-	}
-	return quantizedWeight(w, c.mode), scale
+// compares each of its elements with.
+func (c layerCase) weight(w []float32, out int) (values, scales []float64) {
+	return byChannel(c.granularity, w, out, func(w []float32) ([]float64, float64) {
+		if c.numerics == qat.Edifice {
+			return edificeWeight(w, c.mode)
+		}
+		var scale float64
+		for _, v := range w {
+			scale += math.Abs(float64(v)) / float64(len(w))
+		}
+		return quantizedWeight(w, c.mode), scale
+	})
 }
 
 // closedForm is a layer's output and gradients: dX = dY*ŵᵀ, dW = x̂ᵀ*dY (clipped
 // or not), db = the column sums of dY.
 func closedForm(c layerCase, x, w, b []float32, rows, in, out int, dy []float32) (y, dx, dw, db []float64) {
-	what, scale := c.weight(w)
+	what, scales := c.weight(w, out)
 	xhat := toFloat64(x)
 	if c.mode != qat.Float && c.activations == qat.Int8Activations {
 		for i := range rows {
@@ -109,7 +117,7 @@ func closedForm(c layerCase, x, w, b []float32, rows, in, out int, dy []float32)
 	t.back()
 	if c.ste == qat.Clipped {
 		for i, v := range w {
-			if math.Abs(float64(v)) > scale {
+			if math.Abs(float64(v)) > scales[i] {
 				wm.d[i] = 0
 			}
 		}
@@ -152,21 +160,27 @@ func TestFakeQuantizeGradient(t *testing.T) {
 		}
 		t.Run(c.String(), func(t *testing.T) {
 			w := random(G.NewGraph(), 1, "w", 11, 13)
-			n, err := qat.FakeQuantize(w, c.mode, qat.WithNumerics(c.numerics), qat.WithSTE(c.ste))
+			n, err := qat.FakeQuantize(w, c.mode, qat.WithNumerics(c.numerics), qat.WithSTE(c.ste), qat.WithGranularity(c.granularity))
 			require.NoError(t, err)
 			circuit := circuit{out: n, leaves: G.Nodes{w}}
 			got, grads := gradients(t, "tape", circuit)
 			want := circuit.upstream()
-			values, scale := c.weight(floats(w.Value()))
+			values, scales := c.weight(floats(w.Value()), 13)
 			requireClose(t, "output", got, values, layerTolerance)
 			for i, v := range floats(w.Value()) {
-				if c.ste == qat.Clipped && math.Abs(float64(v)) > scale {
+				if c.ste == qat.Clipped && math.Abs(float64(v)) > scales[i] {
 					want[i] = 0
 				}
 			}
 			requireBits(t, "gradient", grads[0], want)
 		})
 	}
+}
+
+// everyMode gives the layers of two blocks five modes: first and last block differ.
+var everyMode = []qat.Option{
+	qat.WithLayerMode("*.ffn.*", qat.Binary), qat.WithLayerMode("blocks.0.ffn.up", qat.Int8), qat.WithLayerMode("blocks.1.attn.*", qat.Int4),
+	qat.WithLayerMode("blocks.1.ffn.down", qat.Float), qat.WithLayerMode("blocks.0.attn.qkv", qat.Ternary),
 }
 
 // TestModelGradient holds a whole two-block model, forward and backward, against
@@ -178,20 +192,25 @@ func TestModelGradient(t *testing.T) {
 		pooling     spec.Pooling
 		positions   spec.Positions
 		embed       int
+		more        []qat.Option
 	}{
-		{qat.Float, qat.FloatActivations, qat.LastTimestep, qat.Learned, 17},
-		{qat.Binary, qat.Int8Activations, qat.LastTimestep, qat.NoPositions, 17},
-		{qat.Ternary, qat.Int8Activations, qat.LastTimestep, qat.NoPositions, 17},
-		{qat.Ternary, qat.Int8Activations, qat.Mean, qat.Rotary, 22},
-		{qat.Ternary, qat.FloatActivations, qat.AllTimesteps, qat.Learned, 17},
-		{qat.Int4, qat.Int8Activations, qat.AllTimesteps, qat.Learned, 22},
-		{qat.Int8, qat.Int8Activations, qat.LastTimestep, qat.Rotary, 17},
+		{qat.Float, qat.FloatActivations, qat.LastTimestep, qat.Learned, 17, nil},
+		{qat.Binary, qat.Int8Activations, qat.LastTimestep, qat.NoPositions, 17, nil},
+		{qat.Ternary, qat.Int8Activations, qat.LastTimestep, qat.NoPositions, 17, nil},
+		{qat.Ternary, qat.Int8Activations, qat.Mean, qat.Rotary, 22, nil},
+		{qat.Ternary, qat.FloatActivations, qat.AllTimesteps, qat.Learned, 17, nil},
+		{qat.Int4, qat.Int8Activations, qat.AllTimesteps, qat.Learned, 22, nil},
+		{qat.Int8, qat.Int8Activations, qat.LastTimestep, qat.Rotary, 17, nil},
+		{qat.Ternary, qat.Int8Activations, qat.LastTimestep, qat.NoPositions, 17, []qat.Option{qat.WithGranularity(qat.PerChannel)}},
+		{qat.Int4, qat.Int8Activations, qat.Mean, qat.Rotary, 22, []qat.Option{qat.WithGranularity(qat.PerChannel)}},
+		{qat.Ternary, qat.Int8Activations, qat.LastTimestep, qat.Rotary, 17, everyMode},
+		{qat.Float, qat.Int8Activations, qat.AllTimesteps, qat.Learned, 17, append(everyMode, qat.WithGranularity(qat.PerChannel))},
 	} {
-		t.Run(fmt.Sprint(c.mode, "/", c.activations, "/", c.pooling, "/", c.positions), func(t *testing.T) {
+		t.Run(fmt.Sprint(c.mode, "/", c.activations, "/", c.pooling, "/", c.positions, "/", len(c.more)), func(t *testing.T) {
 			g := G.NewGraph()
-			m, err := qat.Build(g, qat.WithEmbedDim(c.embed), qat.WithBatchSize(11), qat.WithWindowSize(13), qat.WithHiddenSize(22),
+			m, err := qat.Build(g, append(c.more, qat.WithEmbedDim(c.embed), qat.WithBatchSize(11), qat.WithWindowSize(13), qat.WithHiddenSize(22),
 				qat.WithNumHeads(1), qat.WithNumLayers(2), qat.WithDropout(0), qat.WithQuantize(c.mode),
-				qat.WithActivations(c.activations), qat.WithPooling(c.pooling), qat.WithPositions(c.positions))
+				qat.WithActivations(c.activations), qat.WithPooling(c.pooling), qat.WithPositions(c.positions))...)
 			require.NoError(t, err)
 			scatter(t, m, 3)
 			let(t, m.Input(), numbers(4, 11*13*c.embed))

@@ -18,7 +18,9 @@ import (
 var (
 	modes     = []qat.Mode{qat.Float, qat.Binary, qat.Ternary, qat.Int4, qat.Int8}
 	quantized = modes[1:]
-	poolings  = []spec.Pooling{qat.LastTimestep, qat.Mean, qat.AllTimesteps}
+
+	granularities = []qat.Granularity{qat.PerTensor, qat.PerChannel}
+	poolings      = []spec.Pooling{qat.LastTimestep, qat.Mean, qat.AllTimesteps}
 )
 
 func volume(shape ...int) int {

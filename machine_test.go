@@ -37,6 +37,21 @@ func TestTapeEqualsLisp(t *testing.T) {
 			w := random(g, 1, "w", 11, 13)
 			return circuit{out: ok(qat.FakeQuantize(w, qat.Ternary, qat.WithSTE(qat.Clipped))), leaves: G.Nodes{w}}
 		},
+		"QuantLinear/channel": func(g *G.ExprGraph) circuit {
+			x := random(g, 1, "x", 11, 13, 17)
+			l, err := qat.QuantLinear(x, 19, qat.WithGranularity(qat.PerChannel), qat.WithSTE(qat.Clipped))
+			return layer(l, err, x)
+		},
+		"FakeQuantize/channel": func(g *G.ExprGraph) circuit {
+			w := random(g, 1, "w", 11, 13)
+			return circuit{out: ok(qat.FakeQuantize(w, qat.Binary, qat.WithSTE(qat.Clipped), qat.WithGranularity(qat.PerChannel))), leaves: G.Nodes{w}}
+		},
+		"Block/modes": func(g *G.ExprGraph) circuit {
+			x := random(g, 1, "x", 3, 11, 44)
+			l, err := qat.Block(x, qat.WithNumHeads(2), qat.WithGranularity(qat.PerChannel), qat.WithName("mine"),
+				qat.WithLayerMode("mine.ffn.*", qat.Int8), qat.WithLayerMode("*.up", qat.Float))
+			return layer(l, err, x)
+		},
 		"Block": func(g *G.ExprGraph) circuit {
 			x := random(g, 1, "x", 3, 11, 44)
 			l, err := qat.Block(x, qat.WithNumHeads(2), qat.WithPositions(qat.Rotary))
@@ -67,6 +82,12 @@ func TestTapeEqualsLisp(t *testing.T) {
 				return circuit{out: m.Output(), leaves: append(m.Learnables(), x)}
 			}
 		}
+	}
+	circuits["Build/modes/channel"] = func(g *G.ExprGraph) circuit {
+		x := random(g, 1, "x", 11, 13, 17)
+		m, err := qat.Build(g, append(everyMode, qat.WithInput(x), qat.WithHiddenSize(26), qat.WithNumHeads(2), qat.WithNumLayers(2), qat.WithGranularity(qat.PerChannel))...)
+		must(err)
+		return circuit{out: m.Output(), leaves: append(m.Learnables(), x)}
 	}
 	// The user's own nodes before and after.
 	circuits["stock"] = func(g *G.ExprGraph) circuit {

@@ -132,7 +132,7 @@ func WithQuantize(m Mode) Option {
 // match a layer the last one holds. A layer of mode Float has float inputs.
 func WithLayerMode(pattern string, m Mode) Option {
 	return option("WithLayerMode", func(c *config) {
-		c.spec.LayerModes = append(slices.Clip(c.spec.LayerModes), spec.LayerMode{Pattern: pattern, Mode: m})
+		c.spec.LayerModes = append(c.spec.LayerModes, spec.LayerMode{Pattern: pattern, Mode: m})
 	})
 }
 
@@ -212,8 +212,10 @@ func WithPositions(p spec.Positions) Option {
 
 // WithSpec sets everything that a spec.Model holds, whatever options before it said.
 func WithSpec(m spec.Model) Option {
-	m.LayerModes = slices.Clone(m.LayerModes)
-	return option("WithSpec", func(c *config) { c.spec = m })
+	return option("WithSpec", func(c *config) {
+		c.spec = m
+		c.spec.LayerModes = slices.Clone(m.LayerModes) // others are appended
+	})
 }
 
 // WithParamsFrom makes the new model's or layer's parameters share the values of

@@ -65,6 +65,14 @@ func drawOptions(t *rapid.T, g *G.ExprGraph) (options []qat.Option) {
 		return qat.WithDropout(rapid.SampledFrom([]float64{0, 0.1, 0.5, 0.999}).Draw(t, "p"))
 	})
 	maybe("mode", 70, func() qat.Option { return qat.WithQuantize(qat.Mode(enum("mode", 4))) })
+	maybe("granularity", 30, func() qat.Option { return qat.WithGranularity(qat.Granularity(enum("granularity", 1))) })
+	for range rapid.IntRange(0, 2).Draw(t, "patterns") {
+		patterns := []string{"*", "*.ffn.*", "blocks.0.attn.qkv", "blocks.[01].*.up"}
+		if bad("pattern") {
+			patterns = []string{"", "[", "head", "blocks.7.*"}
+		}
+		options = append(options, qat.WithLayerMode(rapid.SampledFrom(patterns).Draw(t, "pattern"), qat.Mode(enum("its mode", 4))))
+	}
 	maybe("numerics", 30, func() qat.Option { return qat.WithNumerics(spec.Numerics(enum("numerics", 1))) })
 	maybe("pooling", 50, func() qat.Option { return qat.WithPooling(spec.Pooling(enum("pooling", 2))) })
 	maybe("positions", 50, func() qat.Option { return qat.WithPositions(spec.Positions(enum("positions", 2))) })

@@ -39,6 +39,9 @@ var (
 	_ fmt.Stringer                                            = qat.Ternary
 	_                                                         = []func(int) qat.Option{qat.WithEmbedDim, qat.WithHiddenSize, qat.WithNumHeads, qat.WithNumLayers, qat.WithWindowSize, qat.WithBatchSize}
 	_ func(qat.Mode) qat.Option                               = qat.WithQuantize
+	_ func(string, qat.Mode) qat.Option                       = qat.WithLayerMode
+	_ func(qat.Granularity) qat.Option                        = qat.WithGranularity
+	_                                                         = []qat.Granularity{qat.PerTensor, qat.PerChannel}
 	_ func(float64) qat.Option                                = qat.WithDropout
 	_                                                         = []func(*G.Node) qat.Option{qat.WithInput, qat.WithLengths}
 	_ func(string) qat.Option                                 = qat.WithName
@@ -174,7 +177,8 @@ func TestOutputShape(t *testing.T) {
 func TestWithSpec(t *testing.T) {
 	m, err := qat.Build(G.NewGraph(), qat.WithEmbedDim(11), qat.WithHiddenSize(22), qat.WithNumHeads(1), qat.WithNumLayers(1),
 		qat.WithWindowSize(13), qat.WithQuantize(qat.Binary), qat.WithSTE(qat.Clipped), qat.WithActivations(qat.FloatActivations),
-		qat.WithPooling(qat.Mean), qat.WithPositions(qat.Rotary), qat.WithDropout(0))
+		qat.WithPooling(qat.Mean), qat.WithPositions(qat.Rotary), qat.WithDropout(0),
+		qat.WithGranularity(qat.PerChannel), qat.WithLayerMode("*.ffn.*", qat.Ternary), qat.WithLayerMode("*.up", qat.Float))
 	require.NoError(t, err)
 	text, err := json.Marshal(m.Spec())
 	require.NoError(t, err)

@@ -283,8 +283,10 @@ func (r *model64) positions(x, w *mat) *mat {
 func (r *model64) quantLinear(x *mat, path, node string) *mat {
 	s := r.m.Spec()
 	w := r.params[path+".weight"]
-	w = r.straight(w, quantizedWeight(ok(r.m.ParamValue(path+".weight")), s.Quantize))
-	if s.Quantize != qat.Float && s.Activations == qat.Int8Activations {
+	mode := s.ModeOf(path)
+	what, _ := byChannel(s.Granularity, ok(r.m.ParamValue(path+".weight")), w.cols, func(w []float32) ([]float64, float64) { return quantizedWeight(w, mode), 0 })
+	w = r.straight(w, what)
+	if mode != qat.Float && s.Activations == qat.Int8Activations {
 		// Codes are taken of the graph's values: a rounding error of 1e-7 must not
 		// become a code. Of a trimmed block only the last rows were computed, and
 		// only those matter.
@@ -329,6 +331,24 @@ func (r *model64) pool(x *mat) *mat {
 		})
 	}
 	return y
+}
+
+// byChannel applies a rule to w [in, out], or to each of its columns; the rule's
+// number is returned for each element.
+func byChannel(g qat.Granularity, w []float32, out int, rule func(w []float32) ([]float64, float64)) (values, numbers []float64) {
+	values, numbers = make([]float64, len(w)), make([]float64, len(w))
+	step := map[qat.Granularity]int{qat.PerTensor: 1, qat.PerChannel: out}[g]
+	for j := range step {
+		var part []float32
+		for i := j; i < len(w); i += step {
+			part = append(part, w[i])
+		}
+		v, n := rule(part)
+		for k := range part {
+			values[j+k*step], numbers[j+k*step] = v[k], n
+		}
+	}
+	return values, numbers
 }
 
 // quantizedWeight is scale*code by the rules of the BitNet numerics.

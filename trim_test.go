@@ -17,13 +17,14 @@ func TestTrimmedEqualsFull(t *testing.T) {
 	for _, size := range []struct{ batch, steps, embed, hidden, heads int }{
 		{1, 8, 8, 64, 4}, {32, 8, 8, 64, 4}, {11, 13, 22, 22, 1}, {3, 17, 11, 26, 2}, {11, 1, 13, 22, 2},
 	} {
-		for _, mode := range modes {
+		for i, mode := range append(modes, quantized...) {
+			granularity := granularities[i/len(modes)]
 			for _, training := range []bool{false, true} {
 				for _, positions := range []spec.Positions{qat.NoPositions, qat.Learned} {
-					name := fmt.Sprintf("%v/%v/training_%v/%v", size, mode, training, positions)
+					name := fmt.Sprintf("%v/%v/%v/training_%v/%v", size, mode, granularity, training, positions)
 					t.Run(name, func(t *testing.T) {
 						build := func(pooling spec.Pooling, options ...qat.Option) *qat.Model {
-							m, err := qat.Build(G.NewGraph(), append(options, qat.WithPooling(pooling), qat.WithQuantize(mode), qat.WithPositions(positions),
+							m, err := qat.Build(G.NewGraph(), append(options, qat.WithPooling(pooling), qat.WithQuantize(mode), qat.WithGranularity(granularity), qat.WithPositions(positions),
 								qat.WithBatchSize(size.batch), qat.WithWindowSize(size.steps), qat.WithEmbedDim(size.embed),
 								qat.WithHiddenSize(size.hidden), qat.WithNumHeads(size.heads), qat.WithNumLayers(2), qat.WithDropout(0.3))...)
 							require.NoError(t, err)
@@ -58,10 +59,11 @@ func lastSteps(x []float32, batch, steps, cols int) (last []float32) {
 // gradient of 0 for the steps that are not returned.
 func TestTrimmedGradient(t *testing.T) {
 	const batch, steps, embed, hidden = 11, 13, 17, 22
-	for _, mode := range modes {
-		t.Run(mode.String(), func(t *testing.T) {
+	for i, mode := range append(modes, quantized...) {
+		granularity := granularities[i/len(modes)]
+		t.Run(fmt.Sprint(mode, "/", granularity), func(t *testing.T) {
 			run := func(pooling spec.Pooling) [][]float32 {
-				m, err := qat.Build(G.NewGraph(), qat.WithPooling(pooling), qat.WithQuantize(mode), qat.WithBatchSize(batch),
+				m, err := qat.Build(G.NewGraph(), qat.WithPooling(pooling), qat.WithQuantize(mode), qat.WithGranularity(granularity), qat.WithBatchSize(batch),
 					qat.WithWindowSize(steps), qat.WithEmbedDim(embed), qat.WithHiddenSize(hidden), qat.WithNumHeads(2),
 					qat.WithNumLayers(2), qat.WithDropout(0.3))
 				require.NoError(t, err)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+
+	"github.com/qat-go/qat/internal/tensorfile"
 )
 
 // maxTempFiles is how many temporary names are tried: more files than that in
@@ -87,21 +89,10 @@ func replaceable(path string) (perm fs.FileMode, exists bool, err error) {
 	case err != nil:
 		return 0, false, err
 	}
-	if err := regular(info); err != nil {
+	if err := tensorfile.Regular(info); err != nil {
 		return 0, false, err
 	}
 	return info.Mode().Perm(), true, nil
-}
-
-// regular refuses directories, devices, pipes and sockets.
-func regular(info fs.FileInfo) error {
-	switch mode := info.Mode(); {
-	case mode.IsDir():
-		return errors.New("is a directory, want a file")
-	case !mode.IsRegular():
-		return fmt.Errorf("is not a regular file (mode %v)", mode)
-	}
-	return nil
 }
 
 // createTemp makes a new file in dir. Its name is counted, not drawn, and the
@@ -145,12 +136,7 @@ func syncDir(dir *os.File) error {
 	return err
 }
 
-// inFile says which file the error is of, once: an error of package os that
-// names the same file is cut to its operation and reason.
+// inFile says which file the error is of.
 func inFile(path string, err error) error {
-	var inner *fs.PathError
-	if errors.As(err, &inner) && inner == err && inner.Path == path {
-		err = fmt.Errorf("%s: %w", inner.Op, inner.Err)
-	}
-	return fmt.Errorf("checkpoint: %s: %w", path, err)
+	return fmt.Errorf("checkpoint: %w", tensorfile.InFile(path, err))
 }

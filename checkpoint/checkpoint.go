@@ -11,19 +11,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/qat-go/qat/internal/tensorfile"
 )
 
-// Limits of what is read, and so of what is written. The file's size is known
-// before its header is read, and the header's before it is parsed.
+// Limits beside those of every tensor file.
 const (
-	maxFileBytes   = int64(4) << 30 // a billion float32 values
-	maxHeaderBytes = 4 << 20        // about 30,000 tensors
-	maxNameBytes   = 255
-	maxDims        = 8
+	maxNameBytes = 255
+	maxDims      = 8
 )
-
-// metadataKey is where the format keeps the metadata among the tensors.
-const metadataKey = "__metadata__"
 
 // Tensor is a named array of finite float32 values.
 //
@@ -56,10 +52,10 @@ func (f File) check() error {
 	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
 		// JSON would replace the bad bytes in silence.
 		if !utf8.ValidString(key) {
-			return fmt.Errorf("metadata %q: the key is not UTF-8", clip(key))
+			return fmt.Errorf("metadata %q: the key is not UTF-8", tensorfile.Clip(key))
 		}
 		if !utf8.ValidString(f.Metadata[key]) {
-			return fmt.Errorf("metadata %q: the value is not UTF-8", clip(key))
+			return fmt.Errorf("metadata %q: the value is not UTF-8", tensorfile.Clip(key))
 		}
 	}
 	return nil
@@ -90,10 +86,10 @@ func checkName(name string) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("a tensor has no name")
-	case name == metadataKey:
+	case name == tensorfile.MetadataKey:
 		return fmt.Errorf("tensor %s: the format keeps this name for the metadata", name)
 	case len(name) > maxNameBytes:
-		return fmt.Errorf("tensor %q: a name of %d bytes, want at most %d", clip(name), len(name), maxNameBytes)
+		return fmt.Errorf("tensor %q: a name of %d bytes, want at most %d", tensorfile.Clip(name), len(name), maxNameBytes)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return fmt.Errorf("tensor %q: the name is not printable text", name)
 	}
@@ -105,7 +101,7 @@ func elements(shape []int) (int, error) {
 	if len(shape) > maxDims {
 		return 0, fmt.Errorf("%d dimensions, want at most %d", len(shape), maxDims)
 	}
-	const most = maxFileBytes / 4
+	const most = tensorfile.MaxBytes / 4
 	n := int64(1)
 	for _, dim := range shape {
 		if dim < 1 {
@@ -120,13 +116,4 @@ func elements(shape []int) (int, error) {
 		return 0, fmt.Errorf("shape %v is too large for this machine", shape)
 	}
 	return int(n), nil
-}
-
-// clip shortens a text that may be long, for an error.
-func clip(text string) string {
-	const most = 300
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "..."
 }

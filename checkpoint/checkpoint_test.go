@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/qat-go/qat/internal/tensorfile"
 )
 
 // init seeds rapid, which would take the clock; -rapid.seed overrides it.
@@ -139,7 +141,7 @@ func TestWrite_errors(t *testing.T) {
 			"tensor w: the name is there twice"},
 		{"metadata_key", File{Metadata: map[string]string{"k\xff": ""}}, `metadata "k\xff": the key is not UTF-8`},
 		{"metadata_value", File{Metadata: map[string]string{"k": "\xff"}}, `metadata "k": the value is not UTF-8`},
-		{"metadata_size", File{Metadata: map[string]string{"k": strings.Repeat("v", maxHeaderBytes)}},
+		{"metadata_size", File{Metadata: map[string]string{"k": strings.Repeat("v", tensorfile.MaxHeaderBytes)}},
 			"a header of 4194336 bytes, want at most 4194304: too many tensors, or too much metadata"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -9,15 +9,13 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/nlpodyssey/safetensors"
-)
 
-// prefixBytes is the header's length, which comes before it.
-const prefixBytes = 8
+	"github.com/qat-go/qat/internal/tensorfile"
+)
 
 // Read reads a file that Write wrote, or any safetensors file of float32
 // tensors within the same rules.
@@ -40,68 +38,42 @@ func Read(path string) (File, error) {
 
 // readAll reads a file whose size, and first bytes, are those of a checkpoint.
 func readAll(path string) ([]byte, error) {
-	info, err := os.Stat(path) // before opening: opening a pipe waits
-	if err != nil {
-		return nil, err
-	}
-	if err := regular(info); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
+	f, size, err := tensorfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil { // path may be another file by now
-		return nil, err
-	}
-	size := info.Size()
-	if most := min(maxFileBytes, math.MaxInt); size > most {
-		return nil, fmt.Errorf("%d bytes, want at most %d", size, most)
-	}
-	var prefix [prefixBytes]byte
+	var prefix [tensorfile.PrefixBytes]byte
 	n, err := io.ReadFull(f, prefix[:])
 	if err != nil {
 		return nil, fmt.Errorf("%d bytes are no safetensors file: %w", n, err)
 	}
-	if _, err := headerLength(prefix[:], size); err != nil {
+	if _, err := tensorfile.HeaderLength(prefix[:], size); err != nil {
 		return nil, err
 	}
 	raw := make([]byte, size)
 	copy(raw, prefix[:])
-	_, err = io.ReadFull(f, raw[prefixBytes:])
+	_, err = io.ReadFull(f, raw[len(prefix):])
 	return raw, err
-}
-
-// headerLength reads the header's length and holds it against the file's.
-func headerLength(prefix []byte, size int64) (int, error) {
-	n := binary.LittleEndian.Uint64(prefix)
-	if n > maxHeaderBytes {
-		return 0, fmt.Errorf("not a safetensors file, or one with a header of %d bytes, want at most %d",
-			n, maxHeaderBytes)
-	}
-	if int64(n) > size-prefixBytes {
-		return 0, fmt.Errorf("cut short: a header of %d bytes in a file of %d", n, size)
-	}
-	return int(n), nil
 }
 
 // decode reads the bytes of a whole file.
 func decode(raw []byte) (File, error) {
-	if len(raw) < prefixBytes {
+	const start = tensorfile.PrefixBytes
+	if len(raw) < start {
 		return File{}, fmt.Errorf("%d bytes are no safetensors file: %w", len(raw), io.ErrUnexpectedEOF)
 	}
-	n, err := headerLength(raw, int64(len(raw)))
+	n, err := tensorfile.HeaderLength(raw, int64(len(raw)))
 	if err != nil {
 		return File{}, err
 	}
-	header, data := raw[prefixBytes:prefixBytes+n], raw[prefixBytes+n:]
+	header, data := raw[start:start+n], raw[start+n:]
 	if err := checkHeader(header); err != nil {
 		return File{}, err
 	}
 	_, parsed, err := safetensors.ReadMetadata(raw)
 	if err != nil {
-		return File{}, errors.New(clip(err.Error()))
+		return File{}, errors.New(tensorfile.Clip(err.Error()))
 	}
 	f := File{Metadata: map[string]string{}}
 	maps.Copy(f.Metadata, parsed.Metadata())
@@ -165,7 +137,7 @@ func checkKeys(tokens *json.Decoder, depth int) error {
 			}
 			key, _ := token.(string) // the decoder sees to it
 			if seen[key] {
-				return fmt.Errorf("key %q is there twice", clip(key))
+				return fmt.Errorf("key %q is there twice", tensorfile.Clip(key))
 			}
 			seen[key] = true
 		}

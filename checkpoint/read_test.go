@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/qat-go/qat/internal/tensorfile"
 )
 
 // encoded is the bytes of a file.
@@ -165,11 +167,11 @@ func TestRead_path(t *testing.T) {
 	// A sparse file costs nothing to make, and must cost nothing to refuse.
 	huge := filepath.Join(dir, "huge.safetensors")
 	require.NoError(t, os.WriteFile(huge, nil, 0o666))
-	require.NoError(t, os.Truncate(huge, maxFileBytes+1))
+	require.NoError(t, os.Truncate(huge, tensorfile.MaxBytes+1))
 	_, err = Read(huge)
 	assert.EqualError(t, err, "checkpoint: "+huge+": 4294967297 bytes, want at most 4294967296")
 	require.NoError(t, os.WriteFile(huge, bytes.Repeat([]byte{0x7f}, 64), 0o666))
-	require.NoError(t, os.Truncate(huge, maxFileBytes))
+	require.NoError(t, os.Truncate(huge, tensorfile.MaxBytes))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, err = Read(huge)

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/nlpodyssey/safetensors"
+
+	"github.com/qat-go/qat/internal/tensorfile"
 )
 
 // Write replaces the file at path by f, atomically (see WriteFileAtomic).
@@ -36,14 +38,14 @@ func checkSize(f File) error {
 	if err := safetensors.SerializeToWriter(views(f, headerOnly), f.Metadata, &header); err != nil {
 		return err
 	}
-	if n := header.Len() - prefixBytes; n > maxHeaderBytes {
-		return fmt.Errorf("a header of %d bytes, want at most %d: too many tensors, or too much metadata", n, maxHeaderBytes)
+	if n := header.Len() - tensorfile.PrefixBytes; n > tensorfile.MaxHeaderBytes {
+		return fmt.Errorf("a header of %d bytes, want at most %d: too many tensors, or too much metadata", n, tensorfile.MaxHeaderBytes)
 	}
 	size := int64(header.Len())
 	for _, t := range f.Tensors {
 		size += 4 * int64(len(t.Values))
-		if size > maxFileBytes {
-			return fmt.Errorf("more than %d bytes", maxFileBytes)
+		if size > tensorfile.MaxBytes {
+			return fmt.Errorf("more than %d bytes", tensorfile.MaxBytes)
 		}
 	}
 	return nil

@@ -39,9 +39,9 @@ type Tensor struct {
 // Head is a float linear layer on the model's output, head.weight [hidden, width] and
 // head.bias [width] in Tensors, and what its outputs are.
 type Head struct {
-	Classes []string // of logits, by index; nil without
+	Classes []string `json:"classes,omitempty"` // of logits, by index; nil without
 	// Targets gives outputs in the units of the data; nil where they are logits or
 	// in those units already.
-	Targets *preprocess.Scaler
-	Width   int // outputs
+	Targets *preprocess.Scaler `json:"targets,omitempty"`
+	Width   int                `json:"width"` // outputs
 }

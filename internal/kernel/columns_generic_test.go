@@ -45,17 +45,26 @@ func TestColumnReductions(t *testing.T) {
 	}
 }
 
-// TestColumnMeanAbsOrder has the weight of TestMeanAbsOrder in a column among others.
+// TestColumnMeanAbsOrder has a column for each wrong order of summation. 2^60 + 2^36
+// is half way between two float32, and goes down to even; 200 tips it up, and each
+// 100 alone is lost beside 2^60, half of whose last place is 128.
 func TestColumnMeanAbsOrder(t *testing.T) {
-	const rows, cols, at = 32, 67, 65
-	w := noise(1, rows*cols, 3)
-	for i := range rows {
-		w[i*cols+at] = 100
+	const rows, cols = 64, 67
+	hundreds := map[int][2]int{
+		63: {8, 24},  // meet in lane 8; of 8 lanes in lane 0
+		64: {17, 33}, // meet in lane 1; of lanes of consecutive rows, in lanes 4 and 8
+		65: {2, 10},  // meet in the halving tree; in one of neighbours, lane 2 meets lane 0
 	}
-	w[at], w[cols+at] = 1<<60, -(1 << 36)
+	w := make([]float32, rows*cols)
+	for j, at := range hundreds {
+		w[j], w[48*cols+j], w[at[0]*cols+j], w[at[1]*cols+j] = 1<<60, -(1 << 36), 100, -100
+	}
 	mean := guarded(t, cols)
 	ColumnMeanAbs(mean, w, rows)
-	assert.Equal(t, float32((1<<60+1<<37)/32), mean[at], "16 lanes by the row")
+	for j, at := range hundreds {
+		assert.Equal(t, float32((1<<60+1<<37)/rows), mean[j], "rows %v", at)
+		assert.Equal(t, mean[j], MeanAbs(column(w, rows, cols, j)), "rows %v alone", at)
+	}
 }
 
 func TestColumnMaxAbsEdges(t *testing.T) {
