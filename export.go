@@ -94,7 +94,10 @@ func Export(m *Model, opts ...ExportOption) (*packed.Model, error) {
 	if err := fail("Export", faults); err != nil {
 		return nil, err
 	}
-	return p, fail("Export", []error{p.Validate()})
+	if err := p.Validate(); err != nil {
+		return nil, fail("Export", []error{err})
+	}
+	return p, nil
 }
 
 // faults returns what is wrong with the options by themselves.
@@ -203,9 +206,11 @@ func packWeight(as spec.Param, w []float32, s spec.Model) (packed.Weight, error)
 		if err != nil {
 			return packed.Weight{}, err
 		}
-		scales[0] = scale
 		for i, v := range w {
 			codes[i] = quant.EdificeCode(v, scale, as.Mode)
+		}
+		if scales[0] = scale; as.Mode == Ternary {
+			scales[0] = 1 // the codes are the values
 		}
 	} else if err := quant.QuantizeWeight(codes, w, out, as.Mode, s.Granularity, scales); err != nil {
 		return packed.Weight{}, err

@@ -107,6 +107,6 @@ func TestPredictBatch_allocations(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	// The runtime itself makes a goroutine anew now and then.
-assert.Less(t, after.Mallocs-before.Mallocs, uint64(rounds/4))
+	assert.Less(t, after.Mallocs-before.Mallocs, uint64(rounds/4))
 	assert.Zero(t, testing.AllocsPerRun(20, run), "on one thread")
 }

@@ -53,6 +53,9 @@ func newPacked(t testing.TB, s spec.Model, width int) *packed.Model {
 		require.NoError(t, quant.QuantizeWeight(codes, values, out, ps.Mode, s.Granularity, scales))
 		for j := range scales {
 			scales[j] /= 5 // so that activations stay near 1
+			if s.Numerics == spec.Edifice && (ps.Mode == quant.Binary || ps.Mode == quant.Ternary) {
+				scales[j] = 1
+			}
 		}
 		w, err := packed.Pack(ps.Name, ps.Mode, ps.Shape[0], out, codes, scales)
 		require.NoError(t, err)

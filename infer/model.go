@@ -15,7 +15,6 @@ package infer
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -46,24 +45,24 @@ type Model struct {
 
 // Open reads a model from a file.
 //
-// Errors: those of packed.Open and New.
+// Errors: those of packed.Open.
 func Open(path string) (*Model, error) {
 	p, err := packed.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return New(p)
+	return load(p), nil
 }
 
 // Read reads a model, of an embedded file say: bytes.NewReader makes a reader of it.
 //
-// Errors: those of packed.Read and New.
+// Errors: those of packed.Read.
 func Read(r io.Reader) (*Model, error) {
 	p, err := packed.Read(r)
 	if err != nil {
 		return nil, err
 	}
-	return New(p)
+	return load(p), nil
 }
 
 // New makes a packed model ready to run. The result shares p's float32 values: leave
@@ -75,7 +74,7 @@ func New(p *packed.Model) (*Model, error) {
 		return nil, errors.New("infer: the packed model is nil")
 	}
 	if err := p.Validate(); err != nil {
-		return nil, fmt.Errorf("infer: %w", err)
+		return nil, err
 	}
 	return load(p), nil
 }
