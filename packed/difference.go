@@ -63,6 +63,9 @@ func (e *entry) check(text json.RawMessage, begin int64) error {
 		Shape   []uint64 `json:"shape"`
 		Offsets []uint64 `json:"data_offsets"`
 	}
+	if len(text) > maxEntryBytes {
+		return fmt.Errorf("%d bytes of the header, want at most %d", len(text), maxEntryBytes)
+	}
 	values := json.NewDecoder(bytes.NewReader(text))
 	values.DisallowUnknownFields()
 	if err := values.Decode(&info); err != nil {
@@ -77,12 +80,9 @@ func (e *entry) check(text json.RawMessage, begin int64) error {
 	case info.DType != e.dtype():
 		return fmt.Errorf("type %q, want %s", info.DType, e.dtype())
 	case !slices.Equal(info.Shape, shape):
-		return fmt.Errorf("shape %v, want %v", some(info.Shape), shape)
+		return fmt.Errorf("shape %v, want %v", info.Shape, shape)
 	case !slices.Equal(info.Offsets, offsets):
-		return fmt.Errorf("bytes %v of the data, want %v", some(info.Offsets), offsets)
+		return fmt.Errorf("bytes %v of the data, want %v", info.Offsets, offsets)
 	}
 	return nil
 }
-
-// some are the first of numbers that may be many.
-func some(numbers []uint64) []uint64 { return numbers[:min(len(numbers), 9)] }

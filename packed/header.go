@@ -15,8 +15,9 @@ import (
 
 // Limits of a header beside its length: what a small one can cost.
 const (
-	maxMetadata  = 16      // keys
-	maxSpecBytes = 1 << 16 // 1,000 layers of a mode of their own
+	maxMetadata   = 16      // keys
+	maxSpecBytes  = 1 << 16 // 1,000 layers of a mode of their own
+	maxEntryBytes = 1 << 10 // several times what a tensor takes
 	// minLayerBytes is less than a block takes in a header: 12 parameters.
 	minLayerBytes = 12 * 64
 )

@@ -44,7 +44,7 @@ func (m *Model) faults() []error {
 func (m *Model) metadataFaults() []error {
 	errs := within("spec", m.Spec.Validate())
 	for _, l := range m.Spec.LayerModes {
-		if !utf8.ValidString(l.Pattern) { // JSON would replace the bad bytes in silence
+		if !utf8.ValidString(l.Pattern) {
 			errs = append(errs, fmt.Errorf("spec: pattern %q is not UTF-8", l.Pattern))
 		}
 	}
@@ -66,23 +66,30 @@ func (m *Model) headFaults() (errs []error) {
 	if h.Classes != nil && len(h.Classes) != h.Width {
 		fault("%d classes, want the width %d", len(h.Classes), h.Width)
 	}
-	first := map[string]int{}
-	for i, c := range h.Classes {
-		j, again := first[c]
-		switch {
-		case c == "":
-			fault("class %d has no name", i)
-		case !utf8.ValidString(c):
-			fault("class %d, %q, is not UTF-8", i, c)
-		case again:
-			fault("classes %d and %d are both named %q", j, i, c)
-		}
-		first[c] = i
+	if err := checkClasses(h.Classes); err != nil {
+		errs = append(errs, fmt.Errorf("head: %w", err))
 	}
 	if h.Targets != nil {
 		errs = append(errs, within("head: targets", h.Targets.Validate(h.Width))...)
 	}
 	return errs
+}
+
+// checkClasses looks for a class that no one could tell from another.
+func checkClasses(classes []string) error {
+	first := make(map[string]int, len(classes))
+	for i, c := range classes {
+		switch j, again := first[c]; {
+		case c == "":
+			return fmt.Errorf("class %d has no name", i)
+		case !utf8.ValidString(c): // JSON would replace the bad bytes in silence
+			return fmt.Errorf("class %d, %q, is not UTF-8", i, c)
+		case again:
+			return fmt.Errorf("classes %d and %d are both named %q", j, i, c)
+		}
+		first[c] = i
+	}
+	return nil
 }
 
 func (m *Model) inputFaults() []error {
@@ -98,10 +105,8 @@ func (m *Model) inputFaults() []error {
 		errs = append(errs, fmt.Errorf("input: window %d of %d features, want the model's %d of %d",
 			p.Window, p.Features(), m.Spec.WindowSize, m.Spec.EmbedDim))
 	}
-	for i, c := range p.Channels {
-		if !utf8.ValidString(c) {
-			errs = append(errs, fmt.Errorf("input: channel %d, %q, is not UTF-8", i, c))
-		}
+	if i := slices.IndexFunc(p.Channels, func(c string) bool { return !utf8.ValidString(c) }); i >= 0 {
+		errs = append(errs, fmt.Errorf("input: channel %d, %q, is not UTF-8", i, p.Channels[i]))
 	}
 	return errs
 }
