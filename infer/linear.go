@@ -71,7 +71,7 @@ func (l *linear) write(y kernel.Matrix, in taken, skip, lo, hi int) {
 	if l.codes != nil {
 		kernel.IntLinear(y, in.codes[skip*l.in:], l.codes[lo*l.in:hi*l.in], l.in)
 	} else {
-		kernel.Gemm(y, kernel.Dense(in.values[skip*l.in:], y.Rows, l.in), kernel.Dense(l.values, l.in, l.out).Columns(lo, hi), false, false, false)
+		kernel.GemmRows(y, kernel.Dense(in.values[skip*l.in:], y.Rows, l.in), kernel.Dense(l.values, l.in, l.out).Columns(lo, hi))
 	}
 	scales := l.scales
 	if len(scales) > 1 {

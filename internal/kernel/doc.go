@@ -16,8 +16,16 @@
 //
 // Backward kernels, the logarithm in [CrossEntropy], and [Gemm] with operands that
 // are not small integers, give up equality across CPUs. Nothing gives up equality
-// across thread counts: work is split in parts that depend on the sizes alone, and
-// reductions add the parts in order.
+// across thread counts: an item is computed alone, or work is split in parts that
+// depend on the sizes alone and reductions add the parts in order.
+//
+// # Variants
+//
+// [Gemm] has several implementations, and [Variant] names the one in use: generic
+// (portable Go, and all there is with the build tag purego), avx2 or avx512, the
+// best that the CPU has. The environment's QAT_KERNEL asks for another, for tests
+// and reports; a name that this build or CPU does not have changes nothing. The
+// assembly is written by the program in gen.
 //
 // Kernels check lengths where they are entered and panic on a mismatch, which is
 // a programming error; what users can get wrong is judged above this package.

@@ -1,11 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/gonum"
-)
+import "fmt"
 
 // Matrix is a row-major matrix whose rows lie Stride apart.
 type Matrix struct {
@@ -38,10 +33,28 @@ func (m Matrix) need(what string) { need(what, len(m.Data), (m.Rows-1)*m.Stride+
 // Gemm writes a*b to c, or adds it where accumulate is set. transA and transB
 // say that a [k, m] or b [n, k] enters transposed.
 //
-// The product is exact, in any order of summation, while every partial sum is an
-// integer of at most 2^24 in magnitude. Otherwise its last bits may differ
-// between CPUs, but not between thread counts.
+// Every output is one ascending chain over k, from +0 or from what is there: its
+// bits depend on its row of a and its column of b alone, whatever is computed
+// beside it and by however many threads. Where the CPU has fused multiply-add the
+// links of the chain are fused, elsewhere rounded twice, so that last bits may
+// differ between the two. The product is exact while every partial sum is an
+// integer of at most 2^24 in magnitude.
 func Gemm(c, a, b Matrix, transA, transB, accumulate bool) {
+	if g, any := newGemm(c, a, b, transA, transB, accumulate); any {
+		g.run()
+	}
+}
+
+// GemmRows is Gemm of operands that lie as they enter, on the caller's goroutine.
+func GemmRows(c, a, b Matrix) {
+	if g, any := newGemm(c, a, b, false, false, false); any {
+		g.part(0, g.count())
+	}
+}
+
+// newGemm judges a product; it does what is to be done where there is none to
+// compute, and any is then false.
+func newGemm(c, a, b Matrix, transA, transB, accumulate bool) (g gemm, any bool) {
 	rows, k, inner, cols := a.Rows, a.Cols, b.Rows, b.Cols
 	if transA {
 		rows, k = k, rows
@@ -56,50 +69,20 @@ func Gemm(c, a, b Matrix, transA, transB, accumulate bool) {
 	b.need("product's right side")
 	c.need("product")
 	if c.Rows == 0 || c.Cols == 0 {
-		return
+		return g, false
 	}
-	if k == 0 { // the library below wants strides of at least 1
+	if k == 0 {
 		for i := 0; i < c.Rows && !accumulate; i++ {
 			clear(c.Data[i*c.Stride : i*c.Stride+c.Cols])
 		}
-		return
+		return g, false
 	}
-	tilesDown, tilesAcross := tiles(c.Rows, tileRows), tiles(c.Cols, tileCols)
-	grain := max(1, gemmGrain/(2*k*tileRows*min(c.Cols, tileCols)))
-	Parallel(tilesDown*tilesAcross, grain, func(lo, hi int) {
-		for t := lo; t < hi; t++ {
-			i, j := t/tilesAcross*tileRows, t%tilesAcross*tileCols
-			gemmTile(c, a, b, transA, transB, accumulate, i, min(i+tileRows, c.Rows), j, min(j+tileCols, c.Cols), k)
-		}
-	})
-}
-
-// The library below runs products of up to this size on the calling goroutine,
-// without allocating; the tiles, and so the result, depend on the sizes alone.
-const (
-	tileRows = 64
-	tileCols = 192
-	// gemmGrain is the number of operations that pays for a goroutine.
-	gemmGrain = 1 << 17
-)
-
-func tiles(n, size int) int { return (n + size - 1) / size }
-
-// gemmTile computes rows [i0, i1) and columns [j0, j1) of c.
-func gemmTile(c, a, b Matrix, transA, transB, accumulate bool, i0, i1, j0, j1, k int) {
-	tA, aFrom := blas.NoTrans, i0*a.Stride
+	g = gemm{gemmKernel: chosen.gemm, c: c, a: a.Data, aRow: a.Stride, aStep: 1, b: b, transB: transB, add: accumulate, k: k}
 	if transA {
-		tA, aFrom = blas.Trans, i0
+		g.aRow, g.aStep = 1, a.Stride
 	}
-	tB, bFrom := blas.NoTrans, j0
-	if transB {
-		tB, bFrom = blas.Trans, j0*b.Stride
-	}
-	var beta float32
-	if accumulate {
-		beta = 1
-	}
-	gonum.Implementation{}.Sgemm(tA, tB, i1-i0, j1-j0, k, 1, a.Data[aFrom:], a.Stride, b.Data[bFrom:], b.Stride, beta, c.Data[i0*c.Stride+j0:], c.Stride)
+	g.tiles = ceilDiv(g.c.Rows, g.high)
+	return g, true
 }
 
 // GemmInt8 writes the exact integer product a*b of codes, rounded once to

@@ -105,7 +105,9 @@ func (c gemmCase) operands(t *testing.T, data func(seed uint64, n int) []float32
 	return view(t, data(1, ar*ac), ar, ac, ac+5), view(t, data(2, br*bc), br, bc, bc+7)
 }
 
-func TestGemm(t *testing.T) {
+func TestGemm(t *testing.T) { eachVariant(t, testGemm) }
+
+func testGemm(t *testing.T) {
 	for _, c := range gemmCases() {
 		t.Run(c.String(), func(t *testing.T) {
 			a, b := c.operands(t, func(seed uint64, n int) []float32 { return noise(seed, n, 1) })
@@ -141,7 +143,9 @@ func TestGemm(t *testing.T) {
 }
 
 // TestGemmCodes: with codes the product is exact.
-func TestGemmCodes(t *testing.T) {
+func TestGemmCodes(t *testing.T) { eachVariant(t, testGemmCodes) }
+
+func testGemmCodes(t *testing.T) {
 	for _, c := range gemmCases() {
 		a, b := c.operands(t, func(seed uint64, n int) []float32 { return integers(seed, n, 127) })
 		start := integers(3, c.rows*c.cols, 1000)
@@ -161,7 +165,9 @@ func TestGemmCodes(t *testing.T) {
 
 // TestGemmCodesLimit has the largest products that are exact in any order, one for
 // each largest code; see quant.MaxExactIn.
-func TestGemmCodesLimit(t *testing.T) {
+func TestGemmCodesLimit(t *testing.T) { eachVariant(t, testGemmCodesLimit) }
+
+func testGemmCodesLimit(t *testing.T) {
 	for code, in := range map[float32]int{1: 132104, 7: 18872, 127: 1040} {
 		x, w := slices.Repeat([]float32{127}, in), slices.Repeat([]float32{code}, in*2)
 		for i := range in {
@@ -176,7 +182,9 @@ func TestGemmCodesLimit(t *testing.T) {
 	}
 }
 
-func TestGemmEmpty(t *testing.T) {
+func TestGemmEmpty(t *testing.T) { eachVariant(t, testGemmEmpty) }
+
+func testGemmEmpty(t *testing.T) {
 	for _, c := range [][3]int{{0, 13, 11}, {11, 0, 13}, {0, 0, 0}} {
 		assert.NotPanics(t, func() {
 			Gemm(Dense(nil, c[0], c[1]), Dense(make([]float32, c[0]*c[2]), c[0], c[2]), Dense(make([]float32, c[2]*c[1]), c[2], c[1]), false, false, false)

@@ -1,0 +1,65 @@
+package kernel
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+)
+
+// report adds the rate of a benchmark whose every iteration did ops operations.
+func report(b *testing.B, ops int) {
+	b.ReportMetric(float64(ops)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+}
+
+// BenchmarkPeak is what one core can do at most: one tile whose operands stay in
+// the first cache line.
+func BenchmarkPeak(b *testing.B) {
+	for _, v := range variants {
+		b.Run(v.name, func(b *testing.B) {
+			const k = 1 << 14
+			g := v.gemm
+			x, y := noise(1, 64, 1), make([]float32, g.high*g.wide)
+			for b.Loop() {
+				g.tile(g.high, g.wide, k, x, 1, 0, x, 0, y, g.wide, false)
+			}
+			report(b, 2*g.high*g.wide*k)
+		})
+	}
+}
+
+func BenchmarkGemm(b *testing.B) {
+	shapes := []struct{ rows, k, cols int }{
+		{1920, 256, 768}, {1920, 1024, 256}, {1024, 1024, 1024}, {256, 64, 192}, {32, 256, 1024}, {1, 256, 1024},
+	}
+	for _, layout := range []string{"nn", "nt", "tn"} {
+		for _, s := range shapes {
+			b.Run(fmt.Sprintf("%s/%dx%dx%d", layout, s.rows, s.k, s.cols), func(b *testing.B) {
+				c := gemmCase{rows: s.rows, cols: s.cols, k: s.k, transA: layout == "tn", transB: layout == "nt"}
+				x, y := c.dense()
+				out := Dense(make([]float32, s.rows*s.cols), s.rows, s.cols)
+				for _, procs := range []int{1, 2} {
+					b.Run(fmt.Sprint("procs_", procs), func(b *testing.B) {
+						defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+						b.ReportAllocs()
+						for b.Loop() {
+							Gemm(out, x, y, c.transA, c.transB, false)
+						}
+						report(b, 2*s.rows*s.cols*s.k)
+					})
+				}
+			})
+		}
+	}
+}
+
+// dense returns operands of c's shapes.
+func (c gemmCase) dense() (a, b Matrix) {
+	a, b = Dense(noise(1, c.rows*c.k, 1), c.rows, c.k), Dense(noise(2, c.k*c.cols, 1), c.k, c.cols)
+	if c.transA {
+		a.Rows, a.Cols, a.Stride = c.k, c.rows, c.rows
+	}
+	if c.transB {
+		b.Rows, b.Cols, b.Stride = c.cols, c.k, c.k
+	}
+	return a, b
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const signature = "func(rows, cols, k int, a []float32, aRow, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)"
+
+// tile is the code of one micro-kernel: rows by two vectors of accumulators, each
+// one ascending chain of fused multiply-adds.
+type tile struct {
+	name    string
+	maxRows int
+	lanes   int // of one vector
+
+	a           [4]reg.GPVirtual // a's rows 0, 3, 6, 9
+	aRow, aStep reg.GPVirtual
+	b, bStep    reg.GPVirtual
+	c, cRow     reg.GPVirtual
+	k, add      reg.GPVirtual
+	rows, cols  reg.GPVirtual
+}
+
+func (t *tile) load() {
+	param := func(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
+	base := func(name string) reg.GPVirtual { return Load(Param(name).Base(), GP64()).(reg.GPVirtual) }
+	t.rows, t.cols, t.k = param("rows"), param("cols"), param("k")
+	t.a[0], t.aRow, t.aStep = base("a"), param("aRow"), param("aStep")
+	t.b, t.bStep = base("b"), param("bStep")
+	t.c, t.cRow = base("c"), param("cRow")
+	t.add = Load(Param("add"), GP8()).(reg.GPVirtual)
+	for _, stride := range []reg.GPVirtual{t.aRow, t.aStep, t.bStep, t.cRow} {
+		SHLQ(Imm(2), stride) // bytes
+	}
+	three := GP64()
+	LEAQ(Mem{Base: t.aRow, Index: t.aRow, Scale: 2}, three)
+	for i := 1; 3*i < t.maxRows; i++ {
+		t.a[i] = GP64()
+		LEAQ(Mem{Base: t.a[i-1], Index: three, Scale: 1}, t.a[i])
+	}
+}
+
+// dispatch jumps to the code of the number of rows; the largest comes first.
+func (t *tile) dispatch(suffix string) {
+	for rows := t.maxRows - 1; rows > 0; rows-- {
+		CMPQ(t.rows, Imm(uint64(rows)))
+		JEQ(LabelRef(t.label("rows", rows, suffix)))
+	}
+}
+
+func (t *tile) label(what string, rows int, suffix string) string {
+	return fmt.Sprintf("%s%d%s", what, rows, suffix)
+}
+
+// element is a's element in row i at the current step.
+func (t *tile) element(i int) Mem {
+	m := Mem{Base: t.a[i/3]}
+	if i%3 > 0 {
+		m.Index, m.Scale = t.aRow, uint8(i%3)
+	}
+	return m
+}
+
+// body is the code for one number of rows. move copies between c, or b, and the
+// registers of half a row; multiply adds the product of a half row and a number.
+func (t *tile) body(rows int, suffix string, acc [][2]reg.VecVirtual, zero func(v reg.VecVirtual), step func(), loadC, storeC func(half int, m Mem, v reg.VecVirtual)) {
+	start, loop := t.label("start", rows, suffix), t.label("loop", rows, suffix)
+	Label(t.label("rows", rows, suffix))
+	for _, row := range acc[:rows] {
+		zero(row[0])
+		zero(row[1])
+	}
+	TESTB(t.add, t.add)
+	JEQ(LabelRef(start))
+	t.eachC(rows, acc, loadC)
+	Label(start)
+	Label(loop)
+	step()
+	for i := 0; 3*i < rows; i++ {
+		ADDQ(t.aStep, t.a[i])
+	}
+	ADDQ(t.bStep, t.b)
+	DECQ(t.k)
+	JNE(LabelRef(loop))
+	t.eachC(rows, acc, storeC)
+	VZEROUPPER()
+	RET()
+}
+
+// eachC calls f with the address of each half row of c.
+func (t *tile) eachC(rows int, acc [][2]reg.VecVirtual, f func(half int, m Mem, v reg.VecVirtual)) {
+	p := GP64()
+	MOVQ(t.c, p)
+	for i := range rows {
+		for half := range 2 {
+			f(half, Mem{Base: p, Disp: half * 4 * t.lanes}, acc[i][half])
+		}
+		if i+1 < rows {
+			ADDQ(t.cRow, p)
+		}
+	}
+}
+
+func gemmAVX512() {
+	t := tile{name: "gemmAVX512", maxRows: 12, lanes: 16}
+	TEXT(t.name, NOSPLIT, signature)
+	Pragma("noescape")
+	Doc("gemmAVX512 is gemmTile for up to 12 rows and 32 columns.")
+	t.load()
+
+	Comment("k1 and k2 say which columns there are.")
+	mask := GP64()
+	MOVQ(I32(-1), mask)
+	MOVQ(t.cols, reg.RCX)
+	SHLQ(reg.CL, mask)
+	NOTQ(mask)
+	masks := [2]reg.OpmaskVirtual{K(), K()}
+	KMOVW(mask.As32(), masks[0])
+	SHRQ(Imm(16), mask)
+	KMOVW(mask.As32(), masks[1])
+
+	acc := make([][2]reg.VecVirtual, t.maxRows)
+	for i := range acc {
+		acc[i] = [2]reg.VecVirtual{ZMM(), ZMM()}
+	}
+	b, x := [2]reg.VecVirtual{ZMM(), ZMM()}, ZMM()
+	zero := func(v reg.VecVirtual) { VPXORD(v, v, v) }
+	loadC := func(half int, m Mem, v reg.VecVirtual) { VMOVUPS_Z(m, masks[half], v) }
+	storeC := func(half int, m Mem, v reg.VecVirtual) { VMOVUPS(v, masks[half], m) }
+	t.dispatch("")
+	for rows := t.maxRows; rows > 0; rows-- {
+		t.body(rows, "", acc, zero, func() {
+			for half := range 2 {
+				VMOVUPS_Z(Mem{Base: t.b, Disp: half * 64}, masks[half], b[half])
+			}
+			for i := range rows {
+				VBROADCASTSS(t.element(i), x)
+				VFMADD231PS(b[0], x, acc[i][0])
+				VFMADD231PS(b[1], x, acc[i][1])
+			}
+		}, loadC, storeC)
+	}
+}
+
+func gemmAVX2() {
+	t := tile{name: "gemmAVX2", maxRows: 6, lanes: 8}
+	table := maskTable(2 * t.lanes)
+	TEXT(t.name, NOSPLIT, signature)
+	Pragma("noescape")
+	Doc("gemmAVX2 is gemmTile for up to 6 rows and 16 columns.")
+	t.load()
+	acc := make([][2]reg.VecVirtual, t.maxRows)
+	for i := range acc {
+		acc[i] = [2]reg.VecVirtual{YMM(), YMM()}
+	}
+	b, x := [2]reg.VecVirtual{YMM(), YMM()}, YMM()
+	zero := func(v reg.VecVirtual) { VPXOR(v, v, v) }
+	step := func(rows int, load func(half int, m Mem, v reg.VecVirtual)) {
+		for half := range 2 {
+			load(half, Mem{Base: t.b, Disp: half * 32}, b[half])
+		}
+		for i := range rows {
+			VBROADCASTSS(t.element(i), x)
+			VFMADD231PS(b[0], x, acc[i][0])
+			VFMADD231PS(b[1], x, acc[i][1])
+		}
+	}
+	CMPQ(t.cols, Imm(uint64(2*t.lanes)))
+	JNE(LabelRef("edge"))
+	t.dispatch("")
+	load := func(_ int, m Mem, v reg.VecVirtual) { VMOVUPS(m, v) }
+	store := func(_ int, m Mem, v reg.VecVirtual) { VMOVUPS(v, m) }
+	for rows := t.maxRows; rows > 0; rows-- {
+		t.body(rows, "", acc, zero, func() { step(rows, load) }, load, store)
+	}
+
+	Label("edge")
+	Comment("The masks of the columns there are begin as many elements before the zeros.")
+	masks := GP64()
+	LEAQ(table.Offset(4*2*t.lanes), masks)
+	SHLQ(Imm(2), t.cols)
+	SUBQ(t.cols, masks)
+	mask := func(half int) Mem { return Mem{Base: masks, Disp: half * 32} }
+	maskedLoad := func(half int, m Mem, v reg.VecVirtual) {
+		VMOVUPS(mask(half), x)
+		VMASKMOVPS(m, x, v)
+	}
+	maskedStore := func(half int, m Mem, v reg.VecVirtual) {
+		VMOVUPS(mask(half), x)
+		VMASKMOVPS(v, x, m)
+	}
+	t.dispatch("edge")
+	for rows := t.maxRows; rows > 0; rows-- {
+		t.body(rows, "edge", acc, zero, func() { step(rows, maskedLoad) }, maskedLoad, maskedStore)
+	}
+}
+
+// maskTable is n words of ones and n of zeros.
+func maskTable(n int) Mem {
+	table := GLOBL("gemmMasks", RODATA|NOPTR)
+	for i := range 2 * n {
+		v := ^uint32(0)
+		if i >= n {
+			v = 0
+		}
+		DATA(4*i, U32(v))
+	}
+	return table
+}

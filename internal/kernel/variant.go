@@ -1,0 +1,29 @@
+package kernel
+
+import "os"
+
+// variant is one implementation of the kernels that have several.
+type variant struct {
+	name string
+	gemm gemmKernel
+}
+
+// variants are those that this build has and this CPU can run, the best last.
+var variants = append([]variant{{"generic", gemmGeneric}}, fastVariants()...)
+
+// chosen is the variant in use. The environment's QAT_KERNEL (generic, avx2,
+// avx512) names another than the best; a name that cannot be had changes nothing.
+var chosen = choose(os.Getenv("QAT_KERNEL"))
+
+func choose(name string) variant {
+	for _, v := range variants {
+		if v.name == name {
+			return v
+		}
+	}
+	return variants[len(variants)-1]
+}
+
+// Variant names the implementation in use: generic, avx2 or avx512. See the
+// package comment for what it may change.
+func Variant() string { return chosen.name }
