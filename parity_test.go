@@ -103,7 +103,7 @@ func (w *twin) sequences(rng *rand.Rand) sequences {
 		if w.lengths != nil {
 			s.lengths[b] = 1 + rng.IntN(t)
 		}
-		size := math.Pow(10, 3-6*rng.Float64()*rng.Float64())
+		size := math.Pow(10, 3-9*rng.Float64())
 		for i := range t * e {
 			v := float32(math.NaN())
 			if i/e >= t-s.lengths[b] {
@@ -194,6 +194,9 @@ func promised() []spec.Model {
 			add(mode, func(s *spec.Model) { s.Granularity, s.EmbedDim = granularity, s.HiddenSize }) // no projection
 		}
 		add(mode, func(s *spec.Model) { s.Numerics, s.Activations = qat.Edifice, qat.FloatActivations })
+		add(mode, func(s *spec.Model) { // no projection, whose bias would hide a variance below epsilon
+			s.Numerics, s.Activations, s.EmbedDim = qat.Edifice, qat.FloatActivations, s.HiddenSize
+		})
 		add(mode, func(s *spec.Model) { s.WindowSize, s.Pooling = 1, qat.LastTimestep })
 		add(mode, func(s *spec.Model) { s.HiddenSize, s.NumHeads, s.WindowSize, s.NumLayers = 13, 1, 13, 3 })
 		add(mode, func(s *spec.Model) {
@@ -220,13 +223,16 @@ func TestInferMatchesGraph(t *testing.T) {
 		for _, outputs := range []int{0, 5} {
 			rng := rand.New(rand.NewPCG(uint64(i), uint64(outputs)))
 			w := newTwin(t, s, 31, outputs, (i+outputs)%2 == 0)
-			for range 2 {
+			compared += w.compare(t, rng)
+			if !testing.Short() {
 				compared += w.compare(t, rng)
 			}
 		}
 	}
 	t.Logf("%d values", compared)
-	require.GreaterOrEqual(t, compared, minCompared)
+	if !testing.Short() {
+		require.GreaterOrEqual(t, compared, minCompared)
+	}
 }
 
 // TestInferMatchesGraph_sizes is the same for the sizes that people use.

@@ -260,12 +260,16 @@ func TestPredict_allocations(t *testing.T) {
 
 // Calls at the same time do not disturb one another.
 func TestPredict_goroutines(t *testing.T) {
+	rounds := 20
+	if testing.Short() {
+		rounds = 5
+	}
 	for name, m := range anyModels(t) {
 		var group sync.WaitGroup
 		for g := range 4 {
 			group.Go(func() {
 				fresh := m.NewStream()
-				for i := range 20 {
+				for i := range rounds {
 					n := 1 + (g+3*i)%13
 					x := numbers(uint64(g*100+i), m.Channels()*n)
 					got, err := m.Predict(nil, x)
