@@ -50,6 +50,15 @@ func (m Model) WeightModes() string {
 	return s.String()
 }
 
+// Weights says how the weights are quantized: ternary weights per channel.
+func (m Model) Weights() string {
+	text := m.WeightModes() + " weights"
+	if m.Granularity != quant.PerTensor {
+		text += fmt.Sprintf(" per %v", m.Granularity)
+	}
+	return text
+}
+
 // Layers names the linear layers that have a mode, in the order in which the model
 // uses them; none for a number of layers out of bounds.
 func (m Model) Layers() []string {

@@ -111,10 +111,6 @@ func size(option, what string, n int) error {
 
 // String is a line with every field that a reader would ask for.
 func (m Model) String() string {
-	weights := m.WeightModes() + " weights"
-	if m.Granularity != quant.PerTensor {
-		weights += fmt.Sprintf(" per %v", m.Granularity)
-	}
 	return fmt.Sprintf("%d -> hidden %d, heads %d, layers %d, window %d, %s, %v activations, dropout %v, positions %v, pooling %v, %v numerics, %v straight-through",
-		m.EmbedDim, m.HiddenSize, m.NumHeads, m.NumLayers, m.WindowSize, weights, m.Activations, m.Dropout, m.Positions, m.Pooling, m.Numerics, m.STE)
+		m.EmbedDim, m.HiddenSize, m.NumHeads, m.NumLayers, m.WindowSize, m.Weights(), m.Activations, m.Dropout, m.Positions, m.Pooling, m.Numerics, m.STE)
 }

@@ -89,9 +89,9 @@ func (c Config) schedule(steps int) solver.Schedule {
 	return solver.Cosine(c.LearnRate, warmup, steps+1)
 }
 
-// model is c.Model with the activations that Float weights imply.
+// model is c.Model with the activations that Float weights in every layer imply.
 func (c Config) model() spec.Model {
-	if c.Model.Quantize == quant.Float {
+	if c.Model.IsFloat() {
 		c.Model.Activations = spec.FloatActivations
 	}
 	return c.Model

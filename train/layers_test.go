@@ -66,9 +66,10 @@ func TestLayerStats_byHand(t *testing.T) {
 			assert.Equal(t, name, s.Name)
 			assert.Equal(t, []int{16, 64}, s.Shape)
 			assert.Equal(t, c.mode, s.Mode)
-			assert.InEpsilon(t, c.scale, s.Scale, near)
+			require.Len(t, s.Scales, 1)
+			assert.InEpsilon(t, c.scale, s.Scales[0], near)
 			assert.Equal(t, 16*64, s.Len())
-			assert.Equal(t, c.mode.PackedBytes(16*64), s.PackedBytes)
+			assert.Equal(t, c.mode.PackedBytes(16*64, 1), s.PackedBytes)
 			entropy := 0.0
 			require.Len(t, s.Codes, 2*c.mode.MaxCode()+1)
 			for i, n := range s.Codes {
@@ -84,6 +85,53 @@ func TestLayerStats_byHand(t *testing.T) {
 			assert.InDelta(t, c.snr, s.SNR(), 1e-3)
 		})
 	}
+}
+
+// TestLayerStats_modes: each layer by its own mode and scales.
+func TestLayerStats_modes(t *testing.T) {
+	tr := trainerOf(t, mixedConfig(), toySet(53, 1))
+	const name, down = "blocks.0.ffn.up.weight", "blocks.0.ffn.down.weight"
+	w := make([]float32, 16*64)
+	for i := range w {
+		row, column := i/64, i%64
+		w[i] = float32(column + 1) // column j: 15 of j+1, and 7 times as much
+		if row == 3 {
+			w[i] *= -7
+		}
+	}
+	require.NoError(t, tr.main.model.SetParam(name, w))
+	all, err := tr.LayerStats()
+	require.NoError(t, err)
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name+" "+s.Mode.String())
+	}
+	assert.Equal(t, []string{
+		"blocks.0.attn.qkv.weight binary", "blocks.0.attn.out.weight ternary", "blocks.0.ffn.up.weight int4", "blocks.0.ffn.down.weight int8",
+		"blocks.1.attn.qkv.weight binary", "blocks.1.attn.out.weight ternary",
+	}, names, "float layers have no codes")
+	up := all[2]
+	require.Len(t, up.Scales, 64)
+	for j, s := range up.Scales {
+		assert.Equal(t, float32(j+1), s, "column %d", j)
+	}
+	want := make([]int, 15)
+	want[0], want[8] = 64, 15*64 // codes -7 and 1
+	assert.Equal(t, want, up.Codes)
+	assert.Zero(t, up.Noise, "every weight is a multiple of its column's scale")
+	assert.Equal(t, 16*64/2+4*64, up.PackedBytes)
+	assert.Len(t, all[3].Scales, 16)
+	assert.Equal(t, 64*16+4*16, all[3].PackedBytes)
+
+	codes, err := tr.Codes()
+	require.NoError(t, err)
+	require.Len(t, codes, 6)
+	assert.Equal(t, down, codes[3].Name)
+	assert.Equal(t, quant.Int8, codes[3].Mode)
+	for i, code := range codes[2].Codes {
+		assert.Equal(t, map[bool]int8{true: -7, false: 1}[i/64 == 3], code)
+	}
+	assert.NoError(t, codes.SetTensors(codes.Tensors()))
 }
 
 func TestLayerStats_edges(t *testing.T) {

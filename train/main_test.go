@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
 	"go.uber.org/goleak"
 )
@@ -40,5 +41,16 @@ func toyConfig() Config {
 	c.Model.Positions = spec.Learned
 	c.Epochs, c.BatchSize = 3, 13
 	c.Augment = Augment{}
+	return c
+}
+
+// mixedConfig has a layer of each mode, and a scale an output.
+func mixedConfig() Config {
+	c := toyConfig()
+	c.Model.Granularity = quant.PerChannel
+	c.Model.LayerModes = []spec.LayerMode{
+		{Pattern: "*.qkv", Mode: quant.Binary}, {Pattern: "*.ffn.*", Mode: quant.Float},
+		{Pattern: "blocks.0.ffn.up", Mode: quant.Int4}, {Pattern: "blocks.0.ffn.down", Mode: quant.Int8},
+	}
 	return c
 }

@@ -274,7 +274,7 @@ func (c *Model) layers() []parameters { return []parameters{c.main.model, c.main
 type Size struct {
 	Parameters  int
 	FloatBytes  int // as float32
-	PackedBytes int // quantized weights as codes with a scale each, the rest as float32
+	PackedBytes int // quantized weights as codes with their scales, the rest as float32
 }
 
 // Size counts the parameters.
@@ -282,10 +282,11 @@ func (c *Model) Size() Size {
 	var s Size
 	for _, l := range c.layers() {
 		for _, p := range l.Params() {
-			n := p.Node.Shape().TotalSize()
+			shape := p.Node.Shape()
+			n, out := shape.TotalSize(), shape[len(shape)-1]
 			s.Parameters += n
 			s.FloatBytes += 4 * n
-			s.PackedBytes += p.Mode.PackedBytes(n, 1)
+			s.PackedBytes += p.Mode.PackedBytes(n, c.spec.Granularity.Scales(out))
 		}
 	}
 	return s

@@ -36,13 +36,12 @@ func throughFile(t *testing.T, f checkpoint.File) checkpoint.File {
 }
 
 func TestResume(t *testing.T) {
-	for _, load := range []func(dataset.Source) (dataset.Parts, error){loadToy, loadToyValidated} {
-		testResume(t, load)
-	}
+	testResume(t, toyConfig(), loadToy)
+	testResume(t, toyConfig(), loadToyValidated)
+	testResume(t, mixedConfig(), loadToy)
 }
 
-func testResume(t *testing.T, load func(dataset.Source) (dataset.Parts, error)) {
-	c := toyConfig()
+func testResume(t *testing.T, c Config, load func(dataset.Source) (dataset.Parts, error)) {
 	c.Augment = Augment{Jitter: 0.1, Scale: 0.1, Shift: 1}
 	parts, err := load(toySource)
 	require.NoError(t, err)

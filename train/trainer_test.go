@@ -257,10 +257,14 @@ func TestMeasure(t *testing.T) {
 }
 
 func TestSaveLoad(t *testing.T) {
+	configs := map[string]Config{"modes": mixedConfig()}
 	for _, mode := range []quant.Mode{quant.Float, quant.Ternary, quant.Int8} {
-		t.Run(mode.String(), func(t *testing.T) {
-			c := toyConfig()
-			c.Model.Quantize = mode
+		c := toyConfig()
+		c.Model.Quantize = mode
+		configs[mode.String()] = c
+	}
+	for name, c := range configs {
+		t.Run(name, func(t *testing.T) {
 			tr := trainerOf(t, c, toySet(53, 1))
 			finish(t, tr)
 			test := toySet(59, 2)
@@ -324,4 +328,34 @@ func TestSize(t *testing.T) {
 	float := 3*16 + 16 + 11*16 + 5*32 + biases + 16*3 + 3
 	packed := 2 * ((16*48+4)/5 + 4 + (16*16+4)/5 + 4 + 2*((16*64+4)/5+4))
 	assert.Equal(t, Size{quantized + float, 4 * (quantized + float), packed + 4*float}, tr.Size())
+
+	tr = trainerOf(t, mixedConfig(), toySet(53, 1))
+	scales := 2*(48+16) + 64 + 16
+	float += 2 * 16 * 64 // of blocks.1.ffn
+	quantized -= 2 * 16 * 64
+	packed = 2*(16*48/8+(16*16+4)/5) + 16*64/2 + 64*16 + 4*scales
+	assert.Equal(t, Size{quantized + float, 4 * (quantized + float), packed + 4*float}, tr.Size(), "by the layer")
+}
+
+// Float weights in every layer imply float inputs; in some, or but for some, they do
+// not.
+func TestImpliedActivations(t *testing.T) {
+	one := spec.LayerMode{Pattern: "*.0.ffn.up", Mode: quant.Int8}
+	every := spec.LayerMode{Pattern: "*", Mode: quant.Float}
+	for _, c := range []struct {
+		mode   quant.Mode
+		layers []spec.LayerMode
+		want   spec.Activations
+	}{
+		{quant.Ternary, nil, spec.Int8Activations},
+		{quant.Float, nil, spec.FloatActivations},
+		{quant.Ternary, []spec.LayerMode{every}, spec.FloatActivations},
+		{quant.Ternary, []spec.LayerMode{every, one}, spec.Int8Activations},
+		{quant.Float, []spec.LayerMode{one}, spec.Int8Activations},
+	} {
+		cfg := toyConfig()
+		cfg.Model.Quantize, cfg.Model.LayerModes = c.mode, c.layers
+		tr := trainerOf(t, cfg, toySet(53, 1))
+		assert.Equal(t, c.want, tr.Spec().Activations, tr.Spec().WeightModes())
+	}
 }

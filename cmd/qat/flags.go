@@ -90,9 +90,10 @@ func (r *recipe) register(f *pflag.FlagSet) {
 	f.StringVar(&r.file, "config", r.file, "begin from a config.json, as a run directory has it; other flags go over it")
 	m, c := &r.config.Model, &r.config
 	if r.one {
-		f.Var(textValue{&m.Quantize, "mode"}, "quantize", "float, binary, ternary, int4 or int8")
+		f.Var(&weightModes{model: m}, "quantize", "float, binary, ternary, int4 or int8; of some layers another, as 'ternary,blocks.0.ffn.*=int8', of which the last to match holds")
 		f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order, dropout and augmentation")
 	}
+	f.Var(textValue{&m.Granularity, "name"}, "granularity", "a scale for each weight (tensor) or for each of its outputs (channel)")
 	f.IntVar(&m.HiddenSize, "hidden-size", m.HiddenSize, "width of the blocks")
 	f.IntVar(&m.NumLayers, "num-layers", m.NumLayers, "number of blocks")
 	f.IntVar(&m.NumHeads, "num-heads", m.NumHeads, "number of attention heads; divides the hidden size")
@@ -181,7 +182,7 @@ func (r *recipe) settle(data dataset.Data) error {
 // no choice.
 func (r *recipe) implyActivations() {
 	m := &r.config.Model
-	if !r.was("activations") && (m.Numerics == spec.Edifice || m.Quantize == quant.Float) {
+	if !r.was("activations") && (m.Numerics == spec.Edifice || m.IsFloat()) {
 		m.Activations = spec.FloatActivations
 	}
 }
@@ -197,7 +198,7 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 	r.implyActivations()
 	m, s := &r.config.Model, &r.source
 	var errs []error
-	if m.Quantize == quant.Float && m.Activations == spec.Int8Activations {
+	if m.IsFloat() && m.Activations == spec.Int8Activations {
 		errs = append(errs, errors.New("--activations: int8 activations are for quantized weights: want float with --quantize float"))
 	}
 	errs = append(errs, r.judgeData())
@@ -222,8 +223,54 @@ func (r *recipe) load() error {
 	r.config, r.source, r.data = c.Config, c.Data, dataFlagsOf(c.Data)
 	m := &r.config.Model // of other data than that it was made for
 	m.EmbedDim, m.WindowSize = 0, 0
+	if !r.one {
+		m.LayerModes = nil // a comparison's modes are for every layer
+	}
 	return r.replay()
 }
+
+// weightModes is the mode of all layers and those of some, as a flag.
+type weightModes struct {
+	model *spec.Model
+	text  string // as it was given
+}
+
+// String is what was given: the mode that it left out is not the default's, where it
+// goes over a config file.
+func (w *weightModes) String() string {
+	if w.text != "" || w.model == nil {
+		return w.text
+	}
+	return w.model.WeightModes()
+}
+
+// Set takes a mode, patterns with modes, or both; the patterns that were are gone.
+func (w *weightModes) Set(text string) error {
+	mode, layers := w.model.Quantize, []spec.LayerMode(nil)
+	for i, item := range strings.Split(text, ",") {
+		pattern, name, some := strings.Cut(strings.TrimSpace(item), "=")
+		if !some && i > 0 {
+			return fmt.Errorf("%q is a second mode of all layers: want pattern=mode", item)
+		}
+		if !some {
+			pattern, name = "", pattern
+		}
+		parsed, err := quant.ParseMode(strings.TrimSpace(name))
+		if err != nil {
+			return err
+		}
+		if some {
+			layers = append(layers, spec.LayerMode{Pattern: strings.TrimSpace(pattern), Mode: parsed})
+		} else {
+			mode = parsed
+		}
+	}
+	w.model.Quantize, w.model.LayerModes, w.text = mode, layers, text
+	return nil
+}
+
+// Type is what --help calls the value.
+func (w *weightModes) Type() string { return "modes" }
 
 // modes is a list of modes as a flag.
 type modes []quant.Mode

@@ -73,14 +73,17 @@ func (o *output) Write(b []byte) (int, error) {
 }
 
 // optionName is how the library names an option in an error.
-var optionName = regexp.MustCompile(`\bWith(HiddenSize|NumHeads|NumLayers|Dropout|Quantize|Numerics|Activations|STE|Pooling|Positions|BatchSize|WindowSize)\b`)
+var optionName = regexp.MustCompile(`\bWith(HiddenSize|NumHeads|NumLayers|Dropout|Quantize|LayerMode|Granularity|Numerics|Activations|STE|Pooling|Positions|BatchSize|WindowSize)\b`)
 
 // inFlags is an error's text with flags in place of the library's options.
 func inFlags(err error) string {
 	text := strings.TrimPrefix(err.Error(), "qat: ")
 	return optionName.ReplaceAllStringFunc(text, func(name string) string {
-		if name == "WithSTE" {
+		switch name {
+		case "WithSTE":
 			return "--ste"
+		case "WithLayerMode":
+			return "--quantize"
 		}
 		var flag strings.Builder
 		flag.WriteByte('-')

@@ -9,6 +9,7 @@ import (
 	"github.com/qat-go/qat/cmd/qat/internal/report"
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/quant"
+	"github.com/qat-go/qat/spec"
 	"github.com/qat-go/qat/train"
 )
 
@@ -39,9 +40,9 @@ func (f finished) writePage(dir string) error {
 	if err != nil {
 		return err
 	}
-	mode := f.Config().Model.Quantize
+	mode := f.mode()
 	r := report.Report{
-		Title:     fmt.Sprintf("%s: %v sequence transformer", f.source.Title(), mode),
+		Title:     fmt.Sprintf("%s: %s sequence transformer", f.source.Title(), mode),
 		Subtitle:  f.subtitle(),
 		Baselines: baselines(f.parts.Train, f.parts.Test),
 		Test:      f.parts.Test.Len(),
@@ -53,7 +54,7 @@ func (f finished) writePage(dir string) error {
 	}
 	name, value := f.metrics.Score()
 	r.Metric = report.Metric{Name: "test " + name, Fraction: !f.metrics.Regression(), LowerIsBetter: f.metrics.Regression()}
-	r.Model = report.Score{Name: fmt.Sprintf("this model, %v", mode), Value: value}
+	r.Model = report.Score{Name: fmt.Sprintf("this model, %s", mode), Value: value}
 	if f.metrics.Regression() {
 		r.Charts = append(r.Charts, predicted(p, f.Task().Outputs)...)
 	} else if r.Confusion, err = train.NewConfusion(f.Task().Classes, p.Labels, train.Predictions(p.Outputs, len(f.Task().Classes))); err != nil {
@@ -62,10 +63,18 @@ func (f finished) writePage(dir string) error {
 	for i, l := range layers {
 		r.Layers = append(r.Layers, report.Layer{LayerStats: l, Flips: flips(f.History(), i)})
 	}
-	if mode == quant.Float {
+	if len(layers) == 0 {
 		r.NoLayers = "None: this model was trained in float mode, the baseline of the others."
 	}
 	return report.Write(filepath.Join(dir, reportFile), r)
+}
+
+// mode is that of the weights, in a word.
+func (f finished) mode() string {
+	if m := f.Config().Model; len(m.LayerModes) == 0 {
+		return m.Quantize.String()
+	}
+	return "mixed"
 }
 
 // notes are what should be known of the data.
@@ -178,11 +187,17 @@ func (f finished) tiles() []report.Fact {
 	}
 }
 
+func countFact(name string, n int) report.Fact {
+	return report.Fact{Name: name, Value: report.Count(n)}
+}
+
+func fact(name string, v any) report.Fact {
+	return report.Fact{Name: name, Value: fmt.Sprint(v)}
+}
+
 func (f finished) facts() []report.Facts {
 	c, size := f.Config(), f.Size()
-	m := c.Model
-	n := func(name string, v int) report.Fact { return report.Fact{Name: name, Value: report.Count(v)} }
-	v := func(name string, v any) report.Fact { return report.Fact{Name: name, Value: fmt.Sprint(v)} }
+	m, n, v := c.Model, countFact, fact
 	data := []report.Fact{v("name", f.source.Title())}
 	for _, file := range f.source.Files {
 		data = append(data, v("file", file))
@@ -219,11 +234,7 @@ func (f finished) facts() []report.Facts {
 	}
 	return []report.Facts{
 		{Title: "Data", Facts: data},
-		{Title: "Model", Facts: []report.Fact{
-			v("weights", m.Quantize), v("activations", m.Activations), v("numerics", m.Numerics),
-			v("straight-through", m.STE), n("hidden size", m.HiddenSize), n("heads", m.NumHeads), n("blocks", m.NumLayers),
-			v("positions", m.Positions), v("pooling", m.Pooling), v("dropout", m.Dropout),
-		}},
+		{Title: "Model", Facts: modelFacts(c.Model)},
 		{Title: "Size", Facts: []report.Fact{
 			n("parameters", size.Parameters),
 			{Name: "as float32", Value: report.Count(size.FloatBytes), Note: "bytes"},
@@ -236,4 +247,18 @@ func (f finished) facts() []report.Facts {
 			v("jitter", c.Augment.Jitter), v("scaling", c.Augment.Scale), v("shift", c.Augment.Shift), v("patience", c.Patience), v("seed", c.Seed),
 		}},
 	}
+}
+
+func modelFacts(m spec.Model) []report.Fact {
+	n, v := countFact, fact
+	facts := []report.Fact{v("weights", m.Quantize)}
+	for _, l := range m.LayerModes {
+		facts = append(facts, v(l.Pattern, l.Mode))
+	}
+	if m.Granularity != quant.PerTensor {
+		facts = append(facts, v("scales", fmt.Sprintf("one a %v", m.Granularity)))
+	}
+	return append(facts, v("activations", m.Activations), v("numerics", m.Numerics),
+		v("straight-through", m.STE), n("hidden size", m.HiddenSize), n("heads", m.NumHeads), n("blocks", m.NumLayers),
+		v("positions", m.Positions), v("pooling", m.Pooling), v("dropout", m.Dropout))
 }

@@ -98,8 +98,8 @@ func frameText(p *preprocess.Pipeline) string {
 // describeRecipe says what is trained and how.
 func describeRecipe(w io.Writer, c train.Config) {
 	m := c.Model
-	fmt.Fprintf(w, "model     %v weights, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
-		m.Quantize, m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
+	fmt.Fprintf(w, "model     %s, %v activations; hidden %d, %d heads, %d layers, positions %v, pooling %v\n",
+		m.Weights(), m.Activations, m.HiddenSize, m.NumHeads, m.NumLayers, m.Positions, m.Pooling)
 	fmt.Fprintf(w, "recipe    %s of batches of %d, learning rate %.3g, dropout %.3g, jitter %.3g, scaling %.3g, shift %d\n",
 		plural(c.Epochs, "epoch"), c.BatchSize, c.LearnRate, m.Dropout, c.Augment.Jitter, c.Augment.Scale, c.Augment.Shift)
 }

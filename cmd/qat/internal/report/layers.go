@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,7 +51,7 @@ func newLayersView(layers []Layer) *layersView {
 		row := layerRow{
 			Name: short(strings.TrimSuffix(l.Name, ".weight"), nameRunes), Full: clean(l.Name),
 			Mode: l.Mode.String(), Shape: shapeText(l.Shape),
-			Scale: number(float64(l.Scale)), SNR: "–",
+			Scale: scaleText(l.Scales), SNR: "–",
 			Sparsity: percent(l.Sparsity()), Entropy: strconv.FormatFloat(l.Entropy(), 'f', 2, 64),
 			Packed: Count(l.PackedBytes),
 		}
@@ -77,6 +78,18 @@ func newLayersView(layers []Layer) *layersView {
 	}
 	v.Weights, v.PackedSize = Count(weights), Count(packed)
 	return v
+}
+
+// scaleText is the scale, or the least and the largest.
+func scaleText(scales []float32) string {
+	if len(scales) == 0 {
+		return "–"
+	}
+	lo, hi := number(float64(slices.Min(scales))), number(float64(slices.Max(scales)))
+	if lo == hi {
+		return lo
+	}
+	return lo + " to " + hi
 }
 
 func shapeText(shape []int) string {

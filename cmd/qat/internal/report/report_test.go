@@ -61,7 +61,7 @@ func sample(classes, epochs int) Report {
 			}
 		}
 		r.Layers = append(r.Layers, Layer{train.LayerStats{
-			Name: "blocks.0.attn.qkv.weight", Shape: []int{11, 33}, Mode: mode, Scale: 0.25, Signal: 4, Noise: 1,
+			Name: "blocks.0.attn.qkv.weight", Shape: []int{11, 33}, Mode: mode, Scales: []float32{0.25}, Signal: 4, Noise: 1,
 			Codes: codes, PackedBytes: 77,
 		}, flips})
 	}
