@@ -59,7 +59,7 @@ func CodeBytes(mode quant.Mode, n int) int {
 	return mode.PackedBytes(n, 0)
 }
 
-// Pack makes a weight of what [quant.Quantize] makes of a parameter. With the Edifice
+// Pack makes a weight of what [quant.QuantizeWeight] makes of a parameter. With the Edifice
 // numerics, codes are the levels and scales what they are divided by.
 //
 // Shapes: codes [in, out], whole numbers; scales [1], or [out] with quant.PerChannel.

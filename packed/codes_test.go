@@ -83,6 +83,26 @@ func TestPack_random(t *testing.T) {
 	})
 }
 
+// TestPack_quantized: all that quant makes can be packed, of zeros too.
+func TestPack_quantized(t *testing.T) {
+	const in, out = 11, 13
+	for _, mode := range quant.Modes()[1:] {
+		for _, g := range []quant.Granularity{quant.PerTensor, quant.PerChannel} {
+			for _, of := range []float32{0, 1e-30, 1, math.MaxFloat32 / 99} {
+				w := make([]float32, in*out)
+				for i := range w {
+					w[i] = of * float32(i*i%97-48)
+				}
+				codes, scales := make([]float32, len(w)), make([]float32, g.Scales(out))
+				require.NoError(t, quant.QuantizeWeight(codes, w, out, mode, g, scales))
+				got, err := Pack("w", mode, in, out, codes, scales)
+				require.NoError(t, err, "%v per %v of %v", mode, g, of)
+				assert.Equal(t, scales, got.Scales)
+			}
+		}
+	}
+}
+
 func TestPack_errors(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for _, tc := range []struct {

@@ -56,13 +56,16 @@ func difference(header, want []byte, entries []entry) error {
 	return fmt.Errorf("the header: from byte %d on it is %.24q, want %.24q: a model has one text", same, header[same:], want[same:])
 }
 
+// tensorInfo is what a header says of a tensor.
+type tensorInfo struct {
+	DType   string   `json:"dtype"`
+	Shape   []uint64 `json:"shape"`
+	Offsets []uint64 `json:"data_offsets"`
+}
+
 // check judges what a header says of the tensor.
 func (e *entry) check(text json.RawMessage, begin int64) error {
-	var info struct {
-		DType   string   `json:"dtype"`
-		Shape   []uint64 `json:"shape"`
-		Offsets []uint64 `json:"data_offsets"`
-	}
+	var info tensorInfo
 	if len(text) > maxEntryBytes {
 		return fmt.Errorf("%d bytes of the header, want at most %d", len(text), maxEntryBytes)
 	}

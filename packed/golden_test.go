@@ -57,7 +57,7 @@ func fillGolden(t *testing.T, m *Model) {
 				values[i*out+o] = float32(code)
 			}
 		}
-		scales := make([]float32, scalesOf(m.Spec.Granularity, out))
+		scales := make([]float32, m.Spec.Granularity.Scales(out))
 		for i := range scales {
 			scales[i] = float32(i+1) / 64
 		}

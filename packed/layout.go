@@ -68,7 +68,7 @@ func (m *Model) entries() []entry {
 			continue
 		}
 		in, out := p.Shape[0], p.Shape[1]
-		floats = append(floats, entry{name: p.Name + scaleSuffix, shape: []int{scalesOf(m.Spec.Granularity, out)}, floats: &m.Weights[w].Scales})
+		floats = append(floats, entry{name: p.Name + scaleSuffix, shape: []int{m.Spec.Granularity.Scales(out)}, floats: &m.Weights[w].Scales})
 		codes = append(codes, entry{name: p.Name + codesSuffix, shape: []int{CodeBytes(p.Mode, in*out)}, codes: &m.Weights[w].Codes})
 		w++
 	}

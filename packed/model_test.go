@@ -57,7 +57,7 @@ func random(t require.TestingT, s spec.Model, head *Head) *Model {
 		for i := range values {
 			values[i] = float32(randomCode(r, p.Mode))
 		}
-		scales := make([]float32, scalesOf(s.Granularity, p.Shape[1]))
+		scales := make([]float32, s.Granularity.Scales(p.Shape[1]))
 		for i := range scales {
 			if scales[i] = r.Float32(); noScale(s.Numerics, p.Mode) {
 				scales[i] = 1

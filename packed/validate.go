@@ -205,7 +205,7 @@ func (w *Weight) faults(p spec.Param, of *spec.Model) []error {
 	} else {
 		errs = within(codes, w.checkCodes())
 	}
-	if want := scalesOf(of.Granularity, w.Out); len(w.Scales) != want {
+	if want := of.Granularity.Scales(w.Out); len(w.Scales) != want {
 		return append(errs, fmt.Errorf("%s: %d scales, want %d", scale, len(w.Scales), want))
 	}
 	errs = append(errs, within(scale, checkScales(w.Scales))...)
@@ -218,14 +218,6 @@ func (w *Weight) faults(p spec.Param, of *spec.Model) []error {
 // noScale reports whether codes are the values themselves.
 func noScale(n spec.Numerics, mode quant.Mode) bool {
 	return n == spec.Edifice && (mode == quant.Binary || mode == quant.Ternary)
-}
-
-// scalesOf is the number of scales of a weight.
-func scalesOf(g quant.Granularity, out int) int {
-	if g == quant.PerChannel {
-		return out
-	}
-	return 1
 }
 
 // checkScales refuses what quant never makes.

@@ -166,6 +166,26 @@ func TestWrite_fails(t *testing.T) {
 	m.Tensors[3].Values[2] = 0
 	assert.ErrorContains(t, m.Write(dir), "is a directory")
 	assert.Error(t, m.Write(filepath.Join(dir, "none", "model.qat")))
+	for i := range 1000 { // no name is left for the new file
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf(".qat-%03d.tmp", i)), nil, 0o666))
+	}
+	assert.ErrorContains(t, m.Write(path), "temporary files")
+	content, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, want, content)
+}
+
+// TestWrite_replaces: the new file is another one, so that who reads the old sees it whole.
+func TestWrite_replaces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.qat")
+	m := random(t, smallSpec(quant.Int4), nil)
+	require.NoError(t, m.Write(path))
+	before, err := os.Stat(path)
+	require.NoError(t, err)
+	require.NoError(t, m.Write(path))
+	after, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.False(t, os.SameFile(before, after))
 }
 
 // fullDisk takes so many bytes.
