@@ -29,7 +29,7 @@ func BenchmarkPeak(b *testing.B) {
 
 func BenchmarkGemm(b *testing.B) {
 	shapes := []struct{ rows, k, cols int }{
-		{1920, 256, 768}, {1920, 1024, 256}, {1024, 1024, 1024}, {256, 64, 192}, {32, 256, 1024}, {1, 256, 1024},
+		{1920, 256, 768}, {1920, 1024, 256}, {256, 1920, 768}, {1024, 1024, 1024}, {256, 64, 192}, {32, 256, 1024}, {1, 256, 1024},
 	}
 	for _, layout := range []string{"nn", "nt", "tn"} {
 		for _, s := range shapes {

@@ -12,8 +12,8 @@ type gemmKernel struct {
 
 // The blocks of a product: a panel of b, blockSteps of its rows and as wide as a
 // tile, stays in the first cache while it meets blockRows rows of a, which stay in
-// the second with the panels of blockCols columns. No bit depends on them: an
-// output's chain goes on where it left off.
+// the second with the panels of blockCols columns. No bit depends on them: the chain
+// of an output goes on where it left off.
 const (
 	blockSteps = 256
 	blockRows  = 480

@@ -10,27 +10,63 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chain is what Gemm promises of every output in the chosen variant: one chain
-// over k, from +0 or from what is there.
-func (c gemmCase) chain(a, b Matrix, start []float32) []float32 {
-	out := make([]float32, c.rows*c.cols)
-	if c.accumulate {
-		copy(out, start)
-	}
-	aDown, aStep, bAcross, bStep := a.Stride, 1, 1, b.Stride
-	if c.transA {
-		aDown, aStep = 1, a.Stride
-	}
-	if c.transB {
-		bAcross, bStep = b.Stride, 1
-	}
-	for i := range out {
-		from, to := i/c.cols*aDown, i%c.cols*bAcross
-		for p := range c.k {
-			out[i] = step(out[i], a.Data[from+p*aStep], b.Data[to+p*bStep])
+// problem is a product with what Gemm promises of it in the chosen variant: every
+// output one chain over k, from +0 or from what is there.
+type problem struct {
+	rows, cols, k int
+	a, b, start   []float32 // row-major
+	want, added   []float32
+}
+
+func newProblem(rows, cols, k int) *problem {
+	p := &problem{rows: rows, cols: cols, k: k, a: noise(1, rows*k, 1), b: noise(2, k*cols, 1), start: noise(3, rows*cols, 1)}
+	p.want, p.added = make([]float32, rows*cols), slices.Clone(p.start)
+	for _, out := range [][]float32{p.want, p.added} {
+		for i := range rows {
+			for q, x := range p.a[i*k : (i+1)*k] {
+				row := out[i*cols : (i+1)*cols]
+				for j, y := range p.b[q*cols : (q+1)*cols] {
+					row[j] = step(row[j], x, y)
+				}
+			}
 		}
 	}
-	return out
+	return p
+}
+
+// place puts a dense matrix somewhere.
+type place func(data []float32, rows, cols int) Matrix
+
+// check computes the problem with operands as they are and transposed, written and
+// added, and compares to the bit.
+func (p *problem) check(t *testing.T, a, b, c place) {
+	t.Helper()
+	for _, layout := range layouts(p.rows, p.cols, p.k) {
+		left, right := a.maybeTransposed(p.a, p.rows, p.k, layout.transA), b.maybeTransposed(p.b, p.k, p.cols, layout.transB)
+		beforeA, beforeB := slices.Clone(left.Data), slices.Clone(right.Data)
+		start, want := slices.Repeat([]float32{nan()}, p.rows*p.cols), p.want
+		if layout.accumulate {
+			start, want = p.start, p.added
+		}
+		out := c(start, p.rows, p.cols)
+		Gemm(out, left, right, layout.transA, layout.transB, layout.accumulate)
+		sameBits(t, want, out.values(), "%v", layout)
+		sameBits(t, beforeA, left.Data, "%v: a", layout)
+		sameBits(t, beforeB, right.Data, "%v: b", layout)
+	}
+}
+
+func (f place) maybeTransposed(data []float32, rows, cols int, transposed bool) Matrix {
+	if !transposed {
+		return f(data, rows, cols)
+	}
+	turned := make([]float32, len(data))
+	for i := range rows {
+		for j := range cols {
+			turned[j*rows+i] = data[i*cols+j]
+		}
+	}
+	return f(turned, cols, rows)
 }
 
 // layouts are the eight products of one shape.
@@ -41,60 +77,36 @@ func layouts(rows, cols, k int) (cases []gemmCase) {
 	return cases
 }
 
-// checkChain compares Gemm with the chain to the bit.
-func checkChain(t *testing.T, c gemmCase) {
-	t.Helper()
-	a, b := c.operands(t, func(seed uint64, n int) []float32 { return noise(seed, n, 1) })
-	beforeA, beforeB := slices.Clone(a.Data), slices.Clone(b.Data)
-	start := noise(3, c.rows*c.cols, 1)
-	out := view(t, start, c.rows, c.cols, c.cols+11)
-	Gemm(out, a, b, c.transA, c.transB, c.accumulate)
-	sameBits(t, c.chain(a, b, start), out.values(), "%v", c)
-	sameBits(t, beforeA, a.Data, "%v: a", c)
-	sameBits(t, beforeB, b.Data, "%v: b", c)
+// apart places rows with canaries between them.
+func apart(t *testing.T, gap int) place {
+	return func(data []float32, rows, cols int) Matrix { return view(t, data, rows, cols, cols+gap) }
 }
 
 // TestGemmIsChain has every remainder of a tile and of a block in every direction.
 func TestGemmIsChain(t *testing.T) {
+	shapes := [][3]int{
+		{131, 211, 97}, {64, 192, 64}, {37, 41, blockSteps - 1}, {37, 41, blockSteps}, {37, 41, blockSteps + 1}, {11, 17, 4*blockSteps + 7},
+		{blockRows + 11, 67, 13}, {2*blockRows + 1, 33, 11}, {29, blockCols + 1, 13}, {3, 2*blockCols + 35, 11}, {61, blockCols + 41, blockSteps + 3},
+	}
+	for n := 1; n < longest; n++ {
+		shapes = append(shapes, [3]int{n, 13, 11}, [3]int{11, n, 13}, [3]int{13, 11, n}, [3]int{n, n, n})
+	}
 	eachVariant(t, func(t *testing.T) {
-		shapes := [][3]int{
-			{131, 211, 97}, {64, 192, 64}, {37, 41, blockSteps - 1}, {37, 41, blockSteps}, {37, 41, blockSteps + 1}, {11, 17, 4*blockSteps + 7},
-			{blockRows + 11, 67, 13}, {2*blockRows + 1, 33, 11}, {29, blockCols + 1, 13}, {3, 2*blockCols + 35, 11}, {61, blockCols + 41, blockSteps + 3},
-		}
-		for n := 1; n < longest; n++ {
-			shapes = append(shapes, [3]int{n, 13, 11}, [3]int{11, n, 13}, [3]int{13, 11, n}, [3]int{n, n, n})
-		}
 		for _, s := range shapes {
-			for _, c := range layouts(s[0], s[1], s[2]) {
-				checkChain(t, c)
-			}
+			newProblem(s[0], s[1], s[2]).check(t, apart(t, 5), apart(t, 7), apart(t, 11))
 		}
 	})
 }
 
-// TestGemmPowerOfTwo has strides at which rows share cache sets, which some
-// operands are copied for.
-func TestGemmPowerOfTwo(t *testing.T) {
+// TestGemmFarApart has the strides at which operands are copied, among them those
+// at which rows share the sets of a cache.
+func TestGemmFarApart(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
-		for _, stride := range []int{256, 1024, 4096} {
-			for _, c := range layouts(67, 71, 73) {
-				a, b := Dense(noise(1, 73*stride, 1), c.rows, c.k), Dense(noise(2, 73*stride, 1), c.k, c.cols)
-				if c.transA {
-					a.Rows, a.Cols = c.k, c.rows
-				}
-				if c.transB {
-					b.Rows, b.Cols = c.cols, c.k
-				}
-				a.Stride, b.Stride = stride, stride
-				start := noise(3, c.rows*stride, 1)
-				out := Matrix{Data: guardedCopy(t, start[:(c.rows-1)*stride+c.cols]), Rows: c.rows, Cols: c.cols, Stride: stride}
-				Gemm(out, a, b, c.transA, c.transB, c.accumulate)
-				before := Matrix{Data: start, Rows: c.rows, Cols: c.cols, Stride: stride}.values()
-				sameBits(t, c.chain(a, b, before), out.values(), "%v, stride %d", c, stride)
-				for i, v := range out.Data {
-					require.True(t, i%stride < c.cols || v == start[i], "%v, stride %d: element %d between the rows was written", c, stride, i)
-				}
-			}
+		// Wide enough for packPanels, high enough for packTiles, in every variant.
+		p := newProblem(101, 3*32+5, 73)
+		for _, stride := range []int{packStride - 1, packStride, packPower, 2 * packPower} {
+			far := func(data []float32, rows, cols int) Matrix { return view(t, data, rows, cols, stride) }
+			p.check(t, far, far, far)
 		}
 	})
 }
@@ -102,22 +114,15 @@ func TestGemmPowerOfTwo(t *testing.T) {
 // TestGemmAlignment: bits do not depend on where the operands lie.
 func TestGemmAlignment(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
-		for _, c := range layouts(29, 37, 31) {
-			start := noise(3, c.rows*c.cols, 1)
-			x, y := c.dense()
-			want := c.chain(x, y, start)
-			for offset := range 16 {
-				shift := func(data []float32, by int) []float32 {
+		for offset := range 16 {
+			shifted := func(by int) place {
+				return func(data []float32, rows, cols int) Matrix {
 					buf := guarded(t, len(data)+by)
 					copy(buf[by:], data)
-					return buf[by:]
+					return Dense(buf[by:], rows, cols)
 				}
-				a, b := x, y
-				a.Data, b.Data = shift(x.Data, offset), shift(y.Data, (offset*7+3)%16)
-				out := Dense(shift(start, (offset*5+1)%16), c.rows, c.cols)
-				Gemm(out, a, b, c.transA, c.transB, c.accumulate)
-				sameBits(t, want, out.Data, "%v, offset %d", c, offset)
 			}
+			newProblem(29, 37, 31).check(t, shifted(offset), shifted((offset*7+3)%16), shifted((offset*5+1)%16))
 		}
 	})
 }
@@ -162,16 +167,10 @@ func TestGemmAlone(t *testing.T) {
 func TestGemmThreads(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	eachVariant(t, func(t *testing.T) {
-		for _, c := range layouts(101, 131, 67) {
-			a, b := c.dense()
-			start := noise(3, c.rows*c.cols, 1)
-			want := c.chain(a, b, start)
-			for _, procs := range []int{1, 2, 3, 4, 5, 7, 13, 64, 1000} {
-				runtime.GOMAXPROCS(procs)
-				out := guardedCopy(t, start)
-				Gemm(Dense(out, c.rows, c.cols), a, b, c.transA, c.transB, c.accumulate)
-				sameBits(t, want, out, "%v, procs %d", c, procs)
-			}
+		p := newProblem(101, 131, 67)
+		for _, procs := range []int{1, 2, 3, 4, 5, 7, 13, 64, 1000} {
+			runtime.GOMAXPROCS(procs)
+			p.check(t, Dense, Dense, apart(t, 3))
 		}
 	})
 }

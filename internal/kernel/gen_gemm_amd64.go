@@ -14,20 +14,17 @@ func gemmAVX512(rows int, cols int, k int, a []float32, aRow int, aStep int, b [
 //go:noescape
 func gemmAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
 
-// transposeAVX2 writes the first n columns of 8 rows of src, srcRow apart, to rows
-// of 8 of dst, dstRow apart. n is a multiple of 8 and not 0.
+// transposeAVX2 is packKernel.transpose.
 //
 //go:noescape
 func transposeAVX2(dst []float32, dstRow int, src []float32, srcRow int, n int)
 
-// spreadAVX512 is spreadGeneric for n > 0; it reads and writes whole vectors, one or two
-// a piece.
+// spreadAVX512 is packKernel.spread by vectors of 16, one or two a piece, for n > 0.
 //
 //go:noescape
 func spreadAVX512(dst []float32, pitch int, src []float32, width int, n int)
 
-// spreadAVX2 is spreadGeneric for n > 0; it reads and writes whole vectors, one or two
-// a piece.
+// spreadAVX2 is packKernel.spread by vectors of 8, one or two a piece, for n > 0.
 //
 //go:noescape
 func spreadAVX2(dst []float32, pitch int, src []float32, width int, n int)

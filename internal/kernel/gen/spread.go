@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -10,8 +12,7 @@ import (
 func spread(name string, lanes int, vector func() reg.VecVirtual) {
 	TEXT(name, NOSPLIT, "func(dst []float32, pitch int, src []float32, width, n int)")
 	Pragma("noescape")
-	Doc(name+" is spreadGeneric for n > 0; it reads and writes whole vectors, one or two",
-		"a piece.")
+	Doc(fmt.Sprintf("%s is packKernel.spread by vectors of %d, one or two a piece, for n > 0.", name, lanes))
 	dst, src := Load(Param("dst").Base(), GP64()), Load(Param("src").Base(), GP64())
 	pitch, width, n := Load(Param("pitch"), GP64()), Load(Param("width"), GP64()), Load(Param("n"), GP64())
 	SHLQ(Imm(2), pitch)

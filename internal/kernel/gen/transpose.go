@@ -10,8 +10,7 @@ import (
 func transposeAVX2() {
 	TEXT("transposeAVX2", NOSPLIT, "func(dst []float32, dstRow int, src []float32, srcRow, n int)")
 	Pragma("noescape")
-	Doc("transposeAVX2 writes the first n columns of 8 rows of src, srcRow apart, to rows",
-		"of 8 of dst, dstRow apart. n is a multiple of 8 and not 0.")
+	Doc("transposeAVX2 is packKernel.transpose.")
 	dst, src := Load(Param("dst").Base(), GP64()), Load(Param("src").Base(), GP64())
 	dstRow, srcRow := Load(Param("dstRow"), GP64()), Load(Param("srcRow"), GP64())
 	n := Load(Param("n"), GP64())
