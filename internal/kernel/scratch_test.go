@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,6 +16,34 @@ func TestBorrow(t *testing.T) {
 		}
 		scratch.Put(buf)
 	}
+}
+
+// TestBorrowAgain: what was given back is lent again, also after collections, and a
+// lender keeps no more than the threads can use.
+func TestBorrowAgain(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	const size = 1<<19 + 1 // of a class that nothing else uses
+	var lent []*[]float32
+	for range 5 {
+		lent = append(lent, borrow(size))
+	}
+	for _, buf := range lent {
+		scratch.Put(buf)
+	}
+	runtime.GC()
+	runtime.GC()
+	again := map[*[]float32]bool{}
+	for range 5 {
+		again[borrow(size+1)] = true
+	}
+	kept := 0
+	for _, buf := range lent {
+		if again[buf] {
+			kept++
+		}
+	}
+	assert.Len(t, again, 5, "nothing is lent twice at a time")
+	assert.Equal(t, 3, kept)
 }
 
 // TestScratchIsNotRead: results do not depend on what a buffer held before.
