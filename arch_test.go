@@ -23,12 +23,13 @@ var mayImport = map[string][]string{
 	"preprocess":              {},
 	"dataset":                 {"preprocess"},
 	"packed":                  {"spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
+	"infer":                   {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"solver":                  {},
-	"":                        {"spec", "quant", "internal/kernel"},
-	"train":                   {"", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
+	"":                        {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
+	"train":                   {"", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
 	"scripts/recording":       {},
-	"cmd/qat/internal/report": {"train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
-	"cmd/qat":                 {"cmd/qat/internal/report", "train", "", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
+	"cmd/qat/internal/report": {"train", "", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
+	"cmd/qat":                 {"cmd/qat/internal/report", "train", "", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
 }
 
 // usesGorgonia are the packages that may know Gorgonia.

@@ -2,6 +2,7 @@ package qat
 
 import (
 	"github.com/qat-go/qat/internal/kernel"
+	"github.com/qat-go/qat/spec"
 	"gorgonia.org/gorgonia"
 )
 
@@ -45,7 +46,7 @@ func (b *builder) attention(qkv *gorgonia.Node, path string, keep int) *gorgonia
 		pad: b.newPadding(batch, steps),
 	}
 	if b.spec.Numerics == Edifice {
-		a.Epsilon = edificeSoftmaxEpsilon
+		a.Epsilon = spec.EdificeSoftmaxEpsilon
 	}
 	if b.spec.Positions == Rotary {
 		if b.rotary == nil {

@@ -15,17 +15,9 @@ const (
 	defaultSeed       = 0       // any fixed number: runs repeat unless asked otherwise
 )
 
-const (
-	// normEpsilon is added to a variance. Source: Ba et al. 2016's usual value, as
-	// in Axon and PyTorch.
-	normEpsilon = 1e-5
-	// edificeSoftmaxEpsilon is added to a softmax denominator in the Edifice
-	// numerics. Source: Edifice.Meta.QAT 0.2.0.
-	edificeSoftmaxEpsilon = 1e-8
-	// smallNormalDeviation is the deviation of fresh learned positions.
-	// Source: Radford et al. 2018 (GPT), section 4.1.
-	smallNormalDeviation = 0.02
-)
+// smallNormalDeviation is the deviation of fresh learned positions.
+// Source: Radford et al. 2018 (GPT), section 4.1.
+const smallNormalDeviation = 0.02
 
 // RecommendedDefaults returns the model that Build makes when no option says
 // otherwise. Its EmbedDim is 0: that one is the caller's to give. Printing it

@@ -143,21 +143,13 @@ func (l *linear) readInput(x, lengths []float32) error {
 
 // readRow quantizes one token; false where it is not finite.
 func (l *linear) readRow(i int, x []float32) bool {
-	codes := l.x[i*l.in : (i+1)*l.in]
-	if l.numerics != Edifice {
-		scale, err := quant.QuantizeActivations(codes, x)
-		l.rowScale[i] = scale
-		return err == nil
+	quantize := quant.QuantizeActivations
+	if l.numerics == Edifice {
+		quantize = quant.EdificeActivations
 	}
-	if kernel.MaxAbsBits(x) >= kernel.InfBits {
-		return false
-	}
-	s := quant.EdificeRowScale(x)
-	for j, v := range x {
-		codes[j] = v / s
-	}
-	l.rowScale[i] = s
-	return true
+	var err error
+	l.rowScale[i], err = quantize(l.x[i*l.in:(i+1)*l.in], x)
+	return err == nil
 }
 
 // narrow copies codes to int8 where the integer product needs them.

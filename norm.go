@@ -2,6 +2,7 @@ package qat
 
 import (
 	"github.com/qat-go/qat/internal/kernel"
+	"github.com/qat-go/qat/spec"
 	"gorgonia.org/gorgonia"
 )
 
@@ -37,7 +38,7 @@ func (b *builder) norm(x *gorgonia.Node, path string) *gorgonia.Node {
 	shape := x.Shape().Clone()
 	rows := product(shape) / shape[len(shape)-1]
 	n := &norm{
-		Norm: kernel.Norm{Eps: normEpsilon, Floor: b.spec.Numerics == Edifice},
+		Norm: kernel.Norm{Eps: spec.NormEpsilon, Floor: b.spec.Numerics == Edifice},
 		path: path, mean: make([]float32, rows), rstd: make([]float32, rows),
 	}
 	return b.add("layer_norm", path, n, shape, x, gain, bias)

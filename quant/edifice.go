@@ -56,27 +56,53 @@ func QuantizeEdifice(values, w []float32, mode Mode) (scale float32, err error) 
 	if scale, err = EdificeScale(w, mode); err != nil {
 		return 0, err
 	}
-	q := float32(mode.MaxCode())
+	if mode == Float {
+		copy(values, w)
+		return scale, nil
+	}
 	for i, v := range w {
-		switch mode {
-		case Binary:
-			values[i] = Code(v, scale, Binary)
-		case Ternary:
-			values[i] = min(max(roundHalfAway(v/scale), -1), 1)
-		case Int4, Int8:
-			level := roundHalfAway(float32(float32(v/scale) * q))
-			values[i] = float32(float32(level/q) * scale)
-		default:
-			values[i] = v
-		}
+		values[i] = EdificeValue(EdificeCode(v, scale, mode), scale, mode)
 	}
 	return scale, nil
 }
 
-// EdificeRowScale is what the Edifice numerics divide a row of activations by:
-// max|x| + 1e-6.
-func EdificeRowScale(x []float32) float32 {
-	return math.Float32frombits(kernel.MaxAbsBits(x)) + edificeEpsilon
+// EdificeCode returns the code of one weight of a quantized mode, in
+// [-MaxCode, MaxCode].
+func EdificeCode(w, scale float32, mode Mode) float32 {
+	switch mode {
+	case Binary:
+		return Code(w, scale, Binary)
+	case Ternary:
+		return min(max(roundHalfAway(w/scale), -1), 1)
+	}
+	return roundHalfAway(float32(float32(w/scale) * float32(mode.MaxCode())))
+}
+
+// EdificeValue returns the value of a code of a quantized mode. That of a binary or
+// ternary one is the code.
+func EdificeValue(code, scale float32, mode Mode) float32 {
+	if mode == Binary || mode == Ternary {
+		return code
+	}
+	return float32(float32(code/float32(mode.MaxCode())) * scale)
+}
+
+// EdificeActivations divides a row of activations by its scale, max|x| + 1e-6, which
+// it returns.
+//
+// Shapes: values, x of one length.
+// Errors: a *NotFiniteError if x holds NaN or an infinity; values are then left alone.
+// Source: Edifice.Meta.QAT 0.2.0.
+func EdificeActivations(values, x []float32) (scale float32, err error) {
+	bits := kernel.MaxAbsBits(x)
+	if bits >= kernel.InfBits {
+		return 0, CheckFinite(x)
+	}
+	scale = math.Float32frombits(bits) + edificeEpsilon
+	for i, v := range x {
+		values[i] = v / scale
+	}
+	return scale, nil
 }
 
 // roundHalfAway rounds to the nearest integer, ties away from zero.

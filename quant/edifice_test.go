@@ -174,11 +174,49 @@ func TestQuantizeEdificeLengths(t *testing.T) {
 	}
 }
 
-func TestEdificeRowScale(t *testing.T) {
+func TestEdificeActivations(t *testing.T) {
+	divide := func(x []float32) ([]float32, float32) {
+		values := make([]float32, len(x))
+		scale, err := EdificeActivations(values, x)
+		require.NoError(t, err)
+		return values, scale
+	}
 	for _, n := range lengths() {
 		x := noise(uint64(n), n, 3)
-		sameBits(t, []float32{add32(maxAbs(x), 1e-6)}, []float32{EdificeRowScale(x)}, "%d elements", n)
+		values, scale := divide(x)
+		sameBits(t, []float32{add32(maxAbs(x), 1e-6)}, []float32{scale}, "%d elements", n)
+		for i, v := range x {
+			require.Equal(t, div32(v, scale), values[i], "element %d of %d", i, n)
+		}
 	}
-	assert.Equal(t, float32(1e-6), EdificeRowScale([]float32{0, negZero}), "a row of zeros")
-	assert.Equal(t, float32(70), EdificeRowScale([]float32{-70, 3}), "1e-6 is lost beside 70")
+	_, scale := divide([]float32{0, negZero})
+	assert.Equal(t, float32(1e-6), scale, "a row of zeros")
+	_, scale = divide([]float32{-70, 3})
+	assert.Equal(t, float32(70), scale, "1e-6 is lost beside 70")
+
+	values := []float32{7, 7}
+	_, err := EdificeActivations(values, []float32{1, -inf})
+	requireNotFinite(t, err, 1, -inf, "activations")
+	assert.Equal(t, []float32{7, 7}, values, "left alone")
+}
+
+// Codes are integers in range whose values are QuantizeEdifice's: a weight can be
+// kept as codes.
+func TestEdificeCodes(t *testing.T) {
+	for _, mode := range Modes()[1:] {
+		for _, size := range []float32{1e-7, 1, 1e30} {
+			w := noise(3, 67, size)
+			values := make([]float32, len(w))
+			_, err := QuantizeEdifice(values, w, mode)
+			require.NoError(t, err)
+			scale, err := EdificeScale(w, mode)
+			require.NoError(t, err)
+			for i, v := range w {
+				code := EdificeCode(v, scale, mode)
+				require.Equal(t, float32(int8(code)), code, "%v of %v", mode, v)
+				require.LessOrEqual(t, abs32(code), float32(mode.MaxCode()), "%v of %v", mode, v)
+				require.Equal(t, values[i], EdificeValue(code, scale, mode), "%v of %v", mode, v)
+			}
+		}
+	}
 }

@@ -4,11 +4,15 @@ package kernel
 // Source: Elfwing et al. 2018, arXiv:1702.03118.
 func SiLU(y, x []float32) {
 	need("silu output", len(y), len(x))
-	Parallel(len(x), rowGrain(16), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			y[i] = x[i] / (1 + Exp(-x[i]))
-		}
-	})
+	Parallel(len(x), rowGrain(16), func(lo, hi int) { SiLURow(y[lo:hi], x[lo:hi]) })
+}
+
+// SiLURow is SiLU on the caller's goroutine.
+func SiLURow(y, x []float32) {
+	need("silu output", len(y), len(x))
+	for i, v := range x {
+		y[i] = v / (1 + Exp(-v))
+	}
 }
 
 // SiLUBackward writes dy * d(silu)/dx to dx.

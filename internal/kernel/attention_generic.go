@@ -61,18 +61,50 @@ func (a Attention) head(out, weights, qkv []float32, first []int, b, head int, b
 		t := a.Steps - a.Keep + i
 		o := out[(b*a.Keep+i)*h+head*d:][:d]
 		w := weights[((b*a.Heads+head)*a.Keep+i)*a.Steps:][:a.Steps]
-		clear(o)
 		clear(w)
 		if t < start {
+			clear(o)
 			continue
 		}
 		a.Rotary.turn(query, qkv[(b*a.Steps+t)*3*h+head*d:][:d], t-start)
-		real := w[start : t+1]
-		scores(real, query, keys[start*d:(t+1)*d], a.Scale())
-		softmax(real, a.Epsilon)
-		for j := range real {
-			addScaled(o, qkv[(b*a.Steps+start+j)*3*h+2*h+head*d:][:d], real[j])
-		}
+		a.attend(o, w[start:t+1], query, keys[start*d:], d, qkv[(b*a.Steps+start)*3*h+2*h+head*d:], 3*h)
+	}
+}
+
+// attend computes o [d] from a turned query [d] and from len(weights) turned keys
+// and values, whose rows lie keyStride and valueStride apart.
+func (a Attention) attend(o, weights, query, keys []float32, keyStride int, values []float32, valueStride int) {
+	clear(o)
+	scores(weights, query, keys, keyStride, a.Scale())
+	softmax(weights, a.Epsilon)
+	for j, w := range weights {
+		addScaled(o, values[j*valueStride:][:len(o)], w)
+	}
+}
+
+// Turn writes x [hidden], a query or key of a step, to y as Step wants it: every
+// head turned by the step's position, if there are rotary positions.
+func (a Attention) Turn(y, x []float32, position int) {
+	h, d := a.Hidden(), a.HeadSize
+	need("query or key", len(x), h)
+	need("turned query or key", len(y), h)
+	for i := 0; i < h; i += d {
+		a.Rotary.turn(y[i:i+d], x[i:i+d], position)
+	}
+}
+
+// Step computes out [hidden] of one step of one sequence, on the caller's
+// goroutine, as Forward does: from its query, and from the keys and values
+// [len(weights), hidden] of the steps up to its own. Query and keys are turned.
+// weights is overwritten.
+func (a Attention) Step(out, weights, query, keys, values []float32) {
+	h, d := a.Hidden(), a.HeadSize
+	need("attention output", len(out), h)
+	need("attention query", len(query), h)
+	need("attention keys", len(keys), len(weights)*h)
+	need("attention values", len(values), len(weights)*h)
+	for i := 0; i < h; i += d {
+		a.attend(out[i:i+d], weights, query[i:i+d], keys[i:], h, values[i:], h)
 	}
 }
 
@@ -83,14 +115,14 @@ func startOf(first []int, b int) int {
 	return first[b]
 }
 
-// scores writes (query . key)*scale for each key, one ascending chain each; four
-// chains run side by side for speed.
-func scores(s, query, keys []float32, scale float32) {
+// scores writes (query . key)*scale for each key, stride apart, one ascending chain
+// each; four chains run side by side for speed.
+func scores(s, query, keys []float32, stride int, scale float32) {
 	d := len(query)
 	j := 0
 	for ; j+4 <= len(s); j += 4 {
-		k0, k1 := keys[j*d:(j+1)*d], keys[(j+1)*d:(j+2)*d]
-		k2, k3 := keys[(j+2)*d:(j+3)*d], keys[(j+3)*d:(j+4)*d]
+		k0, k1 := keys[j*stride:][:d], keys[(j+1)*stride:][:d]
+		k2, k3 := keys[(j+2)*stride:][:d], keys[(j+3)*stride:][:d]
 		var a0, a1, a2, a3 float32
 		for i, q := range query {
 			a0 += float32(q * k0[i])
@@ -103,7 +135,7 @@ func scores(s, query, keys []float32, scale float32) {
 	}
 	for ; j < len(s); j++ {
 		var acc float32
-		for i, k := range keys[j*d : (j+1)*d] {
+		for i, k := range keys[j*stride:][:d] {
 			acc += float32(query[i] * k)
 		}
 		s[j] = float32(acc * scale)

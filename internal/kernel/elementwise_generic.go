@@ -9,13 +9,18 @@ func AddRows(y, h, a []float32, batch, steps, keep, cols int) {
 	n := keep * cols
 	Parallel(batch, rowGrain(n), func(lo, hi int) {
 		for b := lo; b < hi; b++ {
-			hr := h[b*steps*cols+(steps-keep)*cols : (b+1)*steps*cols]
-			ar, yr := a[b*n:(b+1)*n], y[b*n:(b+1)*n]
-			for i, v := range ar {
-				yr[i] = hr[i] + v
-			}
+			AddRow(y[b*n:(b+1)*n], h[b*steps*cols+(steps-keep)*cols:(b+1)*steps*cols], a[b*n:(b+1)*n])
 		}
 	})
+}
+
+// AddRow writes h + a to y, elementwise, on the caller's goroutine.
+func AddRow(y, h, a []float32) {
+	need("residual", len(h), len(a))
+	need("residual sum", len(y), len(a))
+	for i, v := range a {
+		y[i] = h[i] + v
+	}
 }
 
 // ColumnSums adds the rows of x [rows, cols], each ld apart, in a fixed order and

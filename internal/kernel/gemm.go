@@ -40,6 +40,21 @@ func (m Matrix) need(what string) { need(what, len(m.Data), (m.Rows-1)*m.Stride+
 // differ between the two. The product is exact while every partial sum is an
 // integer of at most 2^24 in magnitude.
 func Gemm(c, a, b Matrix, transA, transB, accumulate bool) {
+	if g, any := newGemm(c, a, b, transA, transB, accumulate); any {
+		g.run()
+	}
+}
+
+// GemmRows is Gemm of operands that lie as they enter, on the caller's goroutine.
+func GemmRows(c, a, b Matrix) {
+	if g, any := newGemm(c, a, b, false, false, false); any {
+		g.part(0, g.count())
+	}
+}
+
+// newGemm judges a product; it does what is to be done where there is none to
+// compute, and any is then false.
+func newGemm(c, a, b Matrix, transA, transB, accumulate bool) (g gemm, any bool) {
 	rows, k, inner, cols := a.Rows, a.Cols, b.Rows, b.Cols
 	if transA {
 		rows, k = k, rows
@@ -54,19 +69,20 @@ func Gemm(c, a, b Matrix, transA, transB, accumulate bool) {
 	b.need("product's right side")
 	c.need("product")
 	if c.Rows == 0 || c.Cols == 0 {
-		return
+		return g, false
 	}
 	if k == 0 {
 		for i := 0; i < c.Rows && !accumulate; i++ {
 			clear(c.Data[i*c.Stride : i*c.Stride+c.Cols])
 		}
-		return
+		return g, false
 	}
-	g := gemm{gemmKernel: chosen.gemm, c: c, a: a.Data, aRow: a.Stride, aStep: 1, b: b, transB: transB, add: accumulate, k: k}
+	g = gemm{gemmKernel: chosen.gemm, c: c, a: a.Data, aRow: a.Stride, aStep: 1, b: b, transB: transB, add: accumulate, k: k}
 	if transA {
 		g.aRow, g.aStep = 1, a.Stride
 	}
-	g.run()
+	g.tiles = ceilDiv(g.c.Rows, g.high)
+	return g, true
 }
 
 // GemmInt8 writes the exact integer product a*b of codes, rounded once to
@@ -107,16 +123,24 @@ func Chain(y, x, w, bias []float32, rows int) {
 	need("dense output", len(y), rows*out)
 	Parallel(rows, rowGrain(2*in*out), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			yr := y[i*out : (i+1)*out]
-			clear(yr)
-			for k, v := range x[i*in : (i+1)*in] {
-				addScaled(yr, w[k*out:(k+1)*out], v)
-			}
-			for j, b := range bias {
-				yr[j] += b
-			}
+			ChainRow(y[i*out:(i+1)*out], x[i*in:(i+1)*in], w, bias)
 		}
 	})
+}
+
+// ChainRow is Chain for one row, on the caller's goroutine.
+func ChainRow(y, x, w, bias []float32) {
+	out := len(bias)
+	need("dense weight", len(w), len(x)*out)
+	need("dense output", len(y), out)
+	y = y[:out]
+	clear(y)
+	for k, v := range x {
+		addScaled(y, w[k*out:(k+1)*out], v)
+	}
+	for j, b := range bias {
+		y[j] += b
+	}
 }
 
 // addScaled adds s*x to y, every product rounded before it is added.

@@ -35,10 +35,11 @@ type gemm struct {
 func ceilDiv(n, by int) int { return (n + by - 1) / by }
 
 func (g *gemm) run() {
-	g.tiles = ceilDiv(g.c.Rows, g.high)
-	panels := ceilDiv(g.c.Cols, g.wide)
-	Parallel(panels*g.tiles, max(1, g.grain/(2*g.k*g.high*g.wide)), g.part)
+	Parallel(g.count(), max(1, g.grain/(2*g.k*g.high*g.wide)), g.part)
 }
+
+// count is the number of tiles.
+func (g *gemm) count() int { return g.tiles * ceilDiv(g.c.Cols, g.wide) }
 
 // part computes tiles [lo, hi), counted down one panel after another.
 func (g *gemm) part(lo, hi int) {

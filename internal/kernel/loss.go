@@ -16,17 +16,7 @@ func CrossEntropy(probs, logits []float32, labels []int, weights []float32, clas
 	var total float64
 	for i, label := range labels {
 		x, p := logits[i*classes:(i+1)*classes], probs[i*classes:(i+1)*classes]
-		m := x[0]
-		for _, v := range x {
-			m = max(m, v)
-		}
-		for j, v := range x {
-			p[j] = Exp(v - m)
-		}
-		sum := Sum(p)
-		for j := range p {
-			p[j] /= sum
-		}
+		m, sum := SoftmaxRow(p, x)
 		loss := math.Log(float64(sum)) - float64(x[label]-m)
 		if weights != nil {
 			loss = float64(loss * float64(weights[i]))
@@ -37,6 +27,25 @@ func CrossEntropy(probs, logits []float32, labels []int, weights []float32, clas
 		return 0
 	}
 	return float32(total / n)
+}
+
+// SoftmaxRow writes the softmax of x, at least one element, to y, and returns the
+// largest and the sum of exp(x - largest).
+func SoftmaxRow(y, x []float32) (largest, sum float32) {
+	need("softmax", len(y), len(x))
+	y = y[:len(x)]
+	largest = x[0]
+	for _, v := range x {
+		largest = max(largest, v)
+	}
+	for j, v := range x {
+		y[j] = Exp(v - largest)
+	}
+	sum = Sum(y)
+	for j := range y {
+		y[j] /= sum
+	}
+	return largest, sum
 }
 
 // totalWeight is the sum of weights, or rows without any.

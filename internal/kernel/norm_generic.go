@@ -31,16 +31,26 @@ func (n Norm) Forward(y, mean, rstd, x, gain, bias []float32) {
 	need("norm deviations", len(rstd), rows)
 	Parallel(rows, rowGrain(4*cols), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			xr, yr := x[i*cols:(i+1)*cols], y[i*cols:(i+1)*cols]
-			m := Sum(xr) / float32(cols)
-			r := n.rstd(sumSquares(xr, m) / float32(cols))
-			mean[i], rstd[i] = m, r
-			for j, v := range xr {
-				d := float32((v - m) * r)
-				yr[j] = float32(d*gain[j]) + bias[j]
-			}
+			mean[i], rstd[i] = n.Row(y[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols], gain, bias)
 		}
 	})
+}
+
+// Row normalizes one row x into y, on the caller's goroutine, and returns its mean
+// and inverse deviation.
+func (n Norm) Row(y, x, gain, bias []float32) (mean, rstd float32) {
+	cols := len(gain)
+	need("norm input", len(x), cols)
+	need("norm output", len(y), cols)
+	need("norm bias", len(bias), cols)
+	x = x[:cols]
+	mean = Sum(x) / float32(cols)
+	rstd = n.rstd(sumSquares(x, mean) / float32(cols))
+	for j, v := range x {
+		d := float32((v - mean) * rstd)
+		y[j] = float32(d*gain[j]) + bias[j]
+	}
+	return mean, rstd
 }
 
 // Backward writes the gradients of Forward's x, gain and bias.

@@ -34,18 +34,19 @@ func QuantizeRow(codes, x []float32) (scale float32, ok bool) {
 // Shapes: y [n, len(bias)]; rows [n], rowStride apart; columns, the weight's scales,
 // [1] for all or [len(bias)].
 func Rescale(y Matrix, rows []float32, rowStride int, columns, bias []float32) {
-	need("bias", len(bias), y.Cols)
-	if len(columns) != 1 {
-		need("column scales", len(columns), y.Cols)
-	}
 	Parallel(y.Rows, rowGrain(y.Cols), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			rescaleRow(y.Data[i*y.Stride:i*y.Stride+y.Cols], rows[i*rowStride], columns, bias)
+			RescaleRow(y.Data[i*y.Stride:i*y.Stride+y.Cols], rows[i*rowStride], columns, bias)
 		}
 	})
 }
 
-func rescaleRow(y []float32, row float32, columns, bias []float32) {
+// RescaleRow is Rescale for one row, on the caller's goroutine.
+func RescaleRow(y []float32, row float32, columns, bias []float32) {
+	need("bias", len(bias), len(y))
+	if len(columns) != 1 {
+		need("column scales", len(columns), len(y))
+	}
 	if len(columns) == 1 {
 		s := float32(row * columns[0])
 		for j, v := range y {

@@ -1,0 +1,108 @@
+package infer
+
+import (
+	"github.com/qat-go/qat/internal/kernel"
+	"github.com/qat-go/qat/spec"
+)
+
+// block is one pre-norm transformer block.
+type block struct {
+	attnNorm, ffnNorm  norm
+	qkv, out, up, down linear
+}
+
+// cache holds a block's turned keys and its values of the steps so far, [steps, H].
+type cache struct{ keys, values []float32 }
+
+// run computes the steps [from, from+n) of a sequence, of which x [n, E] is what the
+// model reads, on caches that hold the steps before them: one cache a block, or one
+// for all where from is 0. It returns what the pooling reads of them after the final
+// norm, in w: n rows, or with LastTimestep pooling the last.
+//
+// Nothing of a step depends on those after it, and no row on how many are computed
+// with it: so the bits are those of the whole sequence.
+func (m *Model) run(w *workspace, x []float32, from, n int, caches []cache) ([]float32, error) {
+	hidden := m.spec.HiddenSize
+	h := room(&w.stream, n*hidden)
+	if m.projection != nil {
+		m.projection.forward(h, x, n)
+	} else {
+		copy(h, x)
+	}
+	if m.positions != nil {
+		kernel.AddRow(h, h, m.positions[from*hidden:(from+n)*hidden])
+	}
+	s := span{from, n, n}
+	for i := range m.blocks {
+		if i == len(m.blocks)-1 && m.spec.Pooling == spec.LastTimestep {
+			s.keep = 1 // nothing else is read
+		}
+		if err := m.blocks[i].run(m, w, &caches[min(i, len(caches)-1)], s); err != nil {
+			return nil, err
+		}
+	}
+	keep := s.keep
+	y := room(&w.branch, keep*hidden)
+	m.final.forward(y, h, keep)
+	return y, nil
+}
+
+// span says which steps of a sequence a block computes: n from step from on, and
+// what follows the keys and values only for the last keep of them.
+type span struct{ from, n, keep int }
+
+// run computes the kept rows of the stream, which end up in its front.
+func (b *block) run(m *Model, w *workspace, c *cache, s span) error {
+	hidden, n, keep := m.spec.HiddenSize, s.n, s.keep
+	h, a, y := w.stream, room(&w.branch, n*hidden), room(&w.wide, n*3*hidden)
+	b.attnNorm.forward(a, h, n)
+	if err := b.attend(m, w, c, s); err != nil {
+		return err
+	}
+	if err := b.out.forward(w, y, a, keep); err != nil {
+		return err
+	}
+	kernel.AddRow(h, h[(n-keep)*hidden:n*hidden], y[:keep*hidden])
+
+	b.ffnNorm.forward(a, h, keep)
+	up := room(&w.up, keep*4*hidden)
+	if err := b.up.forward(w, up, a, keep); err != nil {
+		return err
+	}
+	kernel.SiLURow(up, up)
+	if err := b.down.forward(w, y, up, keep); err != nil {
+		return err
+	}
+	kernel.AddRow(h, h, y[:keep*hidden])
+	return nil
+}
+
+// attend replaces the n rows in w.branch by the attention of the kept ones.
+func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
+	hidden, n, last := m.spec.HiddenSize, s.n, s.from+s.n
+	skip := n - s.keep
+	a, qkv := w.branch, kernel.Dense(w.wide, n, 3*hidden)
+	in, err := b.qkv.read(w, a, n)
+	if err != nil {
+		return err
+	}
+	if skip > 0 { // keys and values of every step, queries of the kept ones
+		b.qkv.write(qkv.Columns(hidden, 3*hidden), in, 0, hidden, 3*hidden)
+		b.qkv.write(kernel.Matrix{Data: qkv.Data[skip*3*hidden:], Rows: s.keep, Cols: hidden, Stride: 3 * hidden}, in, skip, 0, hidden)
+	} else {
+		b.qkv.write(qkv, in, 0, 0, 3*hidden)
+	}
+	keys, values := room(&c.keys, last*hidden), room(&c.values, last*hidden)
+	for i := range n {
+		row, at := qkv.Data[i*3*hidden:(i+1)*3*hidden], (s.from+i)*hidden
+		m.attention.Turn(keys[at:at+hidden], row[hidden:2*hidden], s.from+i)
+		copy(values[at:at+hidden], row[2*hidden:])
+	}
+	query, weights := room(&w.query, hidden), room(&w.weights, last)
+	for i := range s.keep {
+		t := s.from + skip + i
+		m.attention.Turn(query, qkv.Data[(skip+i)*3*hidden:][:hidden], t)
+		m.attention.Step(a[i*hidden:(i+1)*hidden], weights[:t+1], query, keys, values)
+	}
+	return nil
+}
