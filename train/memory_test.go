@@ -38,7 +38,7 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 			}
 			c := toyConfig()
 			c.Model.HiddenSize, c.Model.NumHeads, c.Model.NumLayers, c.Model.Positions = 8, 1, 1, spec.Rotary
-			c.Model.Dropout, c.Augment = 0.1, Augment{Jitter: 0.1, Scale: 0.1, Shift: 1}
+			c.Model.Dropout, c.Augment = 0.1, Augment{Jitter: 0.1, Scale: 0.1, Shift: 0.2}
 			c.BatchSize = 2
 			c.Epochs = 2 + memorySteps*c.BatchSize/data.Len()
 			tr, err := New(c, data, data)
