@@ -101,7 +101,7 @@ func TestFraming(t *testing.T) {
 		{513, 1, 32, 9},   // more than 64 of them
 		{4096, 1, 64, 64}, // no step is passed over
 		{100, 6, 8, 2},    // 48 values
-		{100, 7, 4, 2}, // 64 of them at most
+		{100, 7, 4, 2},    // 64 of them at most
 		{100, 24, 2, 2},
 		{60, 49, 1, 1},
 		{1 << 20, 1 << 10, 1 << 14, 1 << 14},

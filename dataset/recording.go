@@ -102,7 +102,7 @@ func ReadRecording(files []Input, o RecordingOptions) (*Stream, error) {
 		Name: files[0].base(), Outputs: len(o.Targets),
 		Window: o.Window, Stride: o.Stride, Horizon: o.Horizon,
 		LastStep: len(o.Targets) > 0 || o.LabelRule == LabelLast,
-		skipped: rec.skipped, all: rec.series,
+		skipped:  rec.skipped, all: rec.series,
 	}
 	if len(files) > 1 {
 		s.Name = fmt.Sprintf("%s and %d more", s.Name, len(files)-1)
