@@ -61,6 +61,26 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 	}
 }
 
+// TestTrainersAreFreed trains one model after another: a model that was dropped must
+// not stay in memory.
+func TestTrainersAreFreed(t *testing.T) {
+	c := toyConfig()
+	c.Model.HiddenSize, c.Epochs = 64, 1
+	set := toySet(53, 1)
+	held := func(models int) int {
+		for range models {
+			tr := trainerOf(t, c, set)
+			finish(t, tr)
+			_, err := tr.Evaluate(set)
+			require.NoError(t, err)
+		}
+		return heldBytes()
+	}
+	before := held(2)
+	const model = 1 << 20 // bytes; one of these has some 2 MiB
+	assert.Less(t, held(4)-before, model)
+}
+
 // heldBytes is what the heap holds that can be reached.
 func heldBytes() int {
 	runtime.GC()
