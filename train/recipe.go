@@ -39,15 +39,22 @@ const (
 	epochsLeast = 4  // also where that is above stepsMost
 )
 
+// fewSteps are so few that the last of them is pooled.
+const fewSteps = 16
+
 // Recipe is the default recipe for data of such a shape: Defaults, and
 //
-//   - where class or targets belong to the last step, the model looks at that step alone,
-//     and sequences are not shifted in time, which would move it;
+//   - few steps are pooled by the last, which has seen the others, many by their mean;
+//   - where class or targets belong to the last step, that step is what is pooled, and
+//     sequences are not shifted in time, which would move it;
 //   - epochs by the number of sequences.
 func Recipe(f dataset.Facts) Config {
 	c := Defaults()
+	if f.Steps <= fewSteps || f.LastStep {
+		c.Model.Pooling = spec.LastTimestep
+	}
 	if f.LastStep {
-		c.Model.Pooling, c.Augment.Shift = spec.LastTimestep, 0
+		c.Augment.Shift = 0
 	}
 	c.Epochs = epochs((f.N + c.BatchSize - 1) / c.BatchSize)
 	return c

@@ -25,6 +25,10 @@ func TestRecipe(t *testing.T) {
 		assert.Equal(t, c.epochs, got.Epochs, "%d sequences", c.n)
 		assert.Equal(t, c.steps, got.Epochs*((c.n+got.BatchSize-1)/got.BatchSize), "%d sequences", c.n)
 	}
+	pooling := func(f dataset.Facts) spec.Pooling { return Recipe(f).Model.Pooling }
+	assert.Equal(t, spec.LastTimestep, pooling(dataset.Facts{Steps: 16}))
+	assert.Equal(t, spec.Mean, pooling(dataset.Facts{Steps: 17}))
+	assert.Equal(t, spec.LastTimestep, pooling(dataset.Facts{Steps: 17, LastStep: true}))
 	last := Recipe(dataset.Facts{N: 36, LastStep: true})
 	assert.Equal(t, spec.LastTimestep, last.Model.Pooling)
 	assert.Zero(t, last.Augment.Shift, "a shift would move the step that the class is of")
