@@ -98,7 +98,7 @@ func TestCompletion(t *testing.T) {
 		{"train --resume ", ":16\n"},      // directories
 		{"compare --schedule ", "cosine\n"},
 		{"datasets --pooling ", "mean\n"},
-		{"eval ", ":16\n"},
+		{"eval ", "qat\n:8\n"},
 	} {
 		words := strings.Split(c.typed, " ")
 		status, out, _ := command(append([]string{"__complete"}, words...)...)
