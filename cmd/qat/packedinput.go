@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/infer"
+	"github.com/qat-go/qat/internal/tensorfile"
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/spec"
 	"github.com/spf13/cobra"
@@ -85,15 +86,15 @@ func (in *inputFlags) judge(cmd *cobra.Command) error {
 func (in *inputFlags) open(p *packed.Model) (s *dataset.Stream, format string, err error) {
 	for _, file := range in.files {
 		if _, err := os.Stat(file); err != nil {
-			return nil, "", fmt.Errorf("--%s: %w", in.flag, err)
+			return nil, "", fmt.Errorf("--%s %w", in.flag, tensorfile.InFile(file, err))
 		}
 	}
 	source := in.source(p)
 	if source.Format, err = in.formatOf(p, source); err != nil {
 		return nil, "", err
 	}
-	if all := listGiven(in.given, unusedInput[source.Format]); all != "" {
-		return nil, "", &misuse{fmt.Errorf("%s: of no use for input in the format %s", all, source.Format)}
+	if err := in.judgeFormat(p, source.Format); err != nil {
+		return nil, "", &misuse{err}
 	}
 	if source.Format == dataset.FormatNPY && len(in.files) == 1 && !strings.HasSuffix(in.files[0], ".npz") && !in.answers {
 		s, err = dataset.ReadNPY(dataset.File(in.files[0]), dataset.NPYOptions{})
@@ -101,12 +102,43 @@ func (in *inputFlags) open(p *packed.Model) (s *dataset.Stream, format string, e
 		s, err = source.Open(in.files)
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, source.Format, oneLine(err)
 	}
 	if want := channelsOf(p); len(s.Channels) != want {
 		return nil, "", fmt.Errorf("%s: %s a step, the model reads %d", in.files[0], plural(len(s.Channels), "value"), want)
 	}
 	return s, source.Format, nil
+}
+
+// oneLine joins the lines of an error.
+func oneLine(err error) error {
+	if text := err.Error(); strings.Contains(text, "\n") {
+		return errors.New(strings.ReplaceAll(text, "\n", "; "))
+	}
+	return err
+}
+
+// judgeFormat reports the flags that a format or a model has no use for, and those
+// that it cannot do without.
+func (in *inputFlags) judgeFormat(p *packed.Model, format string) error {
+	if all := listGiven(in.given, unusedInput[format]); all != "" {
+		return fmt.Errorf("%s: of no use for input in the format %s", all, format)
+	}
+	if !in.answers || format != dataset.FormatRecording && format != dataset.FormatWide {
+		return nil
+	}
+	classes := p.Head.Classes != nil
+	switch {
+	case classes && len(in.targets) > 0:
+		return errors.New("--target: the model predicts classes: name their column by --label")
+	case !classes && in.label != "":
+		return errors.New("--label: the model predicts numbers: name their columns by --target")
+	case !classes && len(in.targets) != p.Head.Width:
+		return fmt.Errorf("%d columns by --target, want %d: the numbers that the model predicts", len(in.targets), p.Head.Width)
+	case classes && in.label == "" && format == dataset.FormatRecording:
+		return errors.New("--label is missing: name the column of the class")
+	}
+	return nil
 }
 
 // unusedInput are the flags that say nothing about a format.

@@ -82,7 +82,7 @@ func runPredict(o predictOptions, c *console) error {
 	}
 	stream, format, err := o.open(p)
 	if err != nil {
-		return err
+		return withColumns(format, err)
 	}
 	for _, note := range stream.Notes {
 		c.log.Info(note)
@@ -96,11 +96,7 @@ func runPredict(o predictOptions, c *console) error {
 		return all.add(one.Where, out)
 	})
 	if err != nil {
-		var cell *dataset.FormatError
-		if format == dataset.FormatWide && errors.As(err, &cell) && cell.Column > 0 {
-			return fmt.Errorf("%w (%w)", err, errNoValue)
-		}
-		return err
+		return withColumns(format, err)
 	}
 	if long > 0 && format == dataset.FormatWide {
 		c.log.Warn("rows have more values than the model reads: the last are read; a column that is no value, as a class, is to be named by --ignore",
@@ -113,6 +109,15 @@ func runPredict(o predictOptions, c *console) error {
 		fmt.Fprintf(c, "%s by %s, in %s\n", plural(len(all.where), "prediction"), file, o.output)
 	}
 	return nil
+}
+
+// withColumns adds to an error of a file with a series a row what its columns are.
+func withColumns(format string, err error) error {
+	var fault *dataset.FormatError
+	if format == dataset.FormatWide && errors.As(err, &fault) {
+		return fmt.Errorf("%w (%w)", err, errNoValue)
+	}
+	return err
 }
 
 // predictions are what a model makes of sequences, in order.
