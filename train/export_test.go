@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/infer"
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/quant"
@@ -126,6 +127,26 @@ func TestCheckParity_data(t *testing.T) {
 	err = tr.CheckParity(p, other)
 	assert.ErrorContains(t, err, "data of 3 steps, 11 channels")
 	assert.NotErrorIs(t, err, ErrParity)
+}
+
+// TestParity_batch: an example is named by its place in all of the data.
+func TestParity_batch(t *testing.T) {
+	tr := trainerOf(t, toyConfig(), toySet(13, 1))
+	p, err := tr.Export(nil)
+	require.NoError(t, err)
+	runs, err := infer.New(p)
+	require.NoError(t, err)
+	test := toySet(5, 2)
+	var batch []dataset.Example
+	for i := range test.Len() {
+		batch = append(batch, test.Example(i))
+	}
+	outputs, err := runs.PredictBatch(nil, test.Values, []int{11, 11, 11, 11, 11})
+	require.NoError(t, err)
+	check := parity{task: tr.Task(), runs: runs}
+	require.NoError(t, check.batch(outputs, batch))
+	outputs[3*3+1] = 0.5
+	assert.ErrorContains(t, check.batch(outputs, batch), "example 8, output 1: the graph has 0.5 (3f000000), the packed model ")
 }
 
 // TestExport_pipeline: the model carries what made its input.

@@ -262,6 +262,7 @@ func TestPredict_formats(t *testing.T) {
 	for _, args := range [][]string{
 		{"--input", write(t, "b.ts", unlabelled.String())},
 		{"--input", write(t, "c.csv", wide.String()), "--ignore", "who"},
+		{"--input", write(t, "d.csv", wide.String()), "--group", "who"},
 	} {
 		got := table(t, append([]string{"predict", model}, args...)...)
 		require.Len(t, got, len(want))

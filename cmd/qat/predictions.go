@@ -64,7 +64,7 @@ func (p *predictions) writeNPY(w io.Writer) error {
 	text := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", len(p.where), len(p.columns))
 	before := len(magic) + 2 // and the header's length
 	pad := npyAlign - (before+len(text)+1)%npyAlign
-	text += strings.Repeat(" ", pad%npyAlign) + "\n"
+	text += strings.Repeat(" ", pad) + "\n"
 	head := binary.LittleEndian.AppendUint16([]byte(magic), uint16(len(text)))
 	if _, err := w.Write(append(head, text...)); err != nil {
 		return err
