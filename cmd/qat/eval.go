@@ -124,7 +124,7 @@ func runEvalModel(path string, o evalOptions, c *console) error {
 	var notes []string
 	var series iter.Seq2[dataset.Series, error]
 	if len(o.files) == 1 && slices.Contains(dataset.Sources(), o.files[0]) {
-		series, err = embeddedSeries(o.files[0])
+		series, err = embeddedSeries(o.files[0], p)
 	} else {
 		var stream *dataset.Stream
 		if stream, _, err = o.open(p); err == nil {

@@ -334,6 +334,58 @@ func TestPredict_embedded(t *testing.T) {
 	}
 }
 
+// TestPredict_outputs: models that were not made by qat train, as an own program has
+// them: outputs a step and no head; targets of framed recordings.
+func TestPredict_outputs(t *testing.T) {
+	models := filepath.Join("..", "..", "infer", "testdata")
+	steps := write(t, "x.csv", "2,0,1,2,0,"+strings.Repeat("1,0,-1,2,0.5,", 7)+"1,0,-1,2,0.5\n"+strings.Repeat("1,", 9)+"1"+strings.Repeat(",", 35)+"\n")
+	rows := table(t, "predict", filepath.Join(models, "ternary.qat"), "--input", steps)
+	require.Len(t, rows, 1+9+2)
+	assert.Equal(t, []string{"input", "step", "output.1"}, rows[0][:3])
+	assert.Len(t, rows[0], 2+14)
+	assert.Equal(t, []string{steps + ":1", "9"}, rows[9][:2])
+	assert.Equal(t, []string{steps + ":2", "1"}, rows[10][:2])
+	assert.NotEqual(t, rows[1][2:], rows[2][2:])
+
+	rec := write(t, "r.csv", "gy,t,gx\n"+strings.Repeat("1,0,2\n3,0,\n", 50))
+	rows = table(t, "predict", filepath.Join(models, "recording.qat"), "--input", rec, "--stride", "10")
+	require.Len(t, rows, 1+8, "windows of 28 rows among 100")
+	assert.Equal(t, []string{"input", "target.1", "target.2"}, rows[0])
+
+	for want, args := range map[string][]string{
+		"the model has no head":                      {"eval", filepath.Join(models, "ternary.qat"), "--data", steps},
+		"digits: 8 values a step, the model reads 5": {"eval", filepath.Join(models, "binary.qat"), "--data", "digits"},
+		`class "7", want one of left, none, right`:   {"eval", filepath.Join(models, "binary.qat"), "--data", write(t, "c.csv", strings.Repeat("1,2,3,4,5,7\n", 3))},
+	} {
+		status, out, errs := command(args...)
+		assert.Equal(t, statusFailed, status)
+		assert.Empty(t, out)
+		assert.Contains(t, errs, want)
+	}
+}
+
+// TestEval_arrays measures a packed model on arrays of values and of classes.
+func TestEval_arrays(t *testing.T) {
+	dir, done := trainedOn(t)
+	digits, err := dataset.Digits()
+	require.NoError(t, err)
+	_, test, err := digits.SplitAt(dataset.DigitsTrain)
+	require.NoError(t, err)
+	array := func(name string, columns int, values []float32) string {
+		var b bytes.Buffer
+		p := predictions{columns: make([]string, columns), where: make([]string, len(values)/columns), values: values}
+		require.NoError(t, p.writeNPY(&b))
+		return write(t, name, strings.Replace(b.String(), "(360, 64), }  ", "(360, 8, 8), }", 1))
+	}
+	labels := make([]float32, test.Len())
+	for i, label := range test.Labels {
+		labels[i] = float32(label)
+	}
+	status, out, errs := command("eval", dir, "--data", array("x.npy", 64, test.Values)+","+array("y.npy", 1, labels), "--json")
+	require.Equal(t, statusOK, status, errs)
+	assert.Equal(t, done["test"], lastLine(t, out)["test"])
+}
+
 func readAll(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)

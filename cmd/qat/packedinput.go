@@ -280,12 +280,15 @@ func placed(m *infer.Model, batch []dataset.Series, err error) error {
 }
 
 // embeddedSeries are the test part of data that is in the binary.
-func embeddedSeries(name string) (iter.Seq2[dataset.Series, error], error) {
+func embeddedSeries(name string, p *packed.Model) (iter.Seq2[dataset.Series, error], error) {
 	parts, err := dataset.Source{Name: name, Split: dataset.SplitGiven}.Load()
 	if err != nil {
 		return nil, err
 	}
 	f := parts.Test.Facts()
+	if want := channelsOf(p); f.Channels != want {
+		return nil, fmt.Errorf("%s: %s a step, the model reads %d", name, plural(f.Channels, "value"), want)
+	}
 	return func(yield func(dataset.Series, error) bool) {
 		n := 0
 		for e, err := range parts.Test.Epoch(0, 0) {
