@@ -31,6 +31,7 @@ type Facts struct {
 	Classes  []string // nil with targets
 	Outputs  int      // K targets; 0 with classes
 	Uneven   bool     // some sequences are shorter than Steps
+	LastStep bool     // class or targets belong to the last step, or come after it
 }
 
 // Example is one sequence. It is valid until the next.
@@ -45,7 +46,7 @@ type Example struct {
 
 // Facts returns the set's.
 func (s *Set) Facts() Facts {
-	return Facts{s.Name, s.Len(), s.Steps, s.Channels, s.Classes, s.Outputs, s.Lengths != nil}
+	return Facts{s.Name, s.Len(), s.Steps, s.Channels, s.Classes, s.Outputs, s.Lengths != nil, s.LastStep}
 }
 
 // Example returns sequence i as a view: writing to it writes to the set.

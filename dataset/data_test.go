@@ -17,7 +17,7 @@ import (
 func TestCollectionSet(t *testing.T) {
 	s, err := ReadTS(File("testdata/steps.ts"))
 	c := collected(t, s, err)
-	p, err := FitPreprocess(PreprocessOptions{Raw: true}, c.Channels, c.All())
+	p, err := FitPreprocess(PreprocessOptions{Raw: true, Frame: 1}, c.Channels, c.All())
 	require.NoError(t, err)
 	all, err := c.Set(p, c.Classes)
 	require.NoError(t, err)
@@ -49,7 +49,7 @@ func TestCollectionSet_targets(t *testing.T) {
 	c := collectionOf(1, []float32{1, 2}, []float32{3})
 	c.Outputs = 2
 	c.Series[0].Targets, c.Series[1].Targets = []float32{1, 2}, []float32{3, 4}
-	p, err := FitPreprocess(PreprocessOptions{Raw: true}, c.Channels, c.All())
+	p, err := FitPreprocess(PreprocessOptions{Raw: true, Frame: 1}, c.Channels, c.All())
 	require.NoError(t, err)
 	all, err := c.Set(p, nil)
 	require.NoError(t, err)
@@ -173,7 +173,7 @@ func TestStreamed_changes(t *testing.T) {
 
 	all := ascending(11)
 	d := &Streamed{facts: Facts{Name: "d", N: 11, Steps: 1, Channels: 1, Outputs: 1}}
-	d.prepare, err = FitPreprocess(PreprocessOptions{Raw: true}, []string{"a"}, numbered1(all).All())
+	d.prepare, err = FitPreprocess(PreprocessOptions{Raw: true, Frame: 1}, []string{"a"}, numbered1(all).All())
 	require.NoError(t, err)
 	for _, n := range []int{10, 12} {
 		d.stream = numbered1(ascending(n)).stream()

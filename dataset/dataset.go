@@ -27,6 +27,7 @@ type Set struct {
 	Channels int // E
 	Values   []float32
 	Lengths  []int // 1 to Steps; nil: each has Steps
+	LastStep bool  // class or targets belong to the last step, or come after it
 
 	Classes []string // the names of the classes, by label; nil with targets
 	Labels  []int    // indices into Classes; nil with targets
@@ -82,6 +83,7 @@ func (s *Set) pick(indices []int) *Set {
 		Classes:  slices.Clone(s.Classes),
 		Values:   make([]float32, 0, len(indices)*size),
 		Outputs:  s.Outputs,
+		LastStep: s.LastStep,
 	}
 	for _, i := range indices {
 		out.Values = append(out.Values, s.At(i)...)

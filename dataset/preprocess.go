@@ -9,26 +9,64 @@ import (
 	"github.com/qat-go/qat/preprocess"
 )
 
-// PreprocessOptions say what a preprocess.Pipeline is to do. The zero value scales.
+// PreprocessOptions say what a preprocess.Pipeline is to do. The zero value scales, and
+// frames by Framing.
 type PreprocessOptions struct {
-	Raw         bool // leave the channels unscaled
-	Frame       int  // steps of a frame; 0 or 1 with Hop 0 or 1: no frames
-	Hop         int  // steps from one frame to the next; default: Frame
-	Center      bool // take the mean out of each frame and keep it beside
-	ScaleInputs bool // standardise what the model reads, too, after frames are made
-	Window      int  // most steps that the model reads; 0: as many as the longest series has
+	Raw bool `json:"raw,omitempty"` // leave the channels unscaled
+	// Frame is the steps of a frame: 1 for no frames, 0 for what Framing says of the
+	// longest series, centred.
+	Frame       int  `json:"frame,omitempty"`
+	Hop         int  `json:"hop,omitempty"`          // steps from one frame to the next; 0: Frame, or what Framing says
+	Center      bool `json:"center,omitempty"`       // take the mean out of each frame and keep it beside
+	ScaleInputs bool `json:"scale_inputs,omitempty"` // standardise what the model reads, too, after frames are made
+	Window      int  `json:"window,omitempty"`       // most time steps of a series that are read, the last ones; 0: all
 }
 
-// FitPreprocess finds the scaling that o asks for from training data, and the
-// window if o leaves it open. It reads seq once, or twice for ScaleInputs.
+// Framing is the frames that series of so many steps and channels are read in: a
+// quarter apart, and large enough to show a shape, yet of few values, since a small
+// training part learns those by heart. docs/recipes.md has what it was chosen by.
+func Framing(steps, channels int) (frame, hop int) {
+	const (
+		stepsMost  = 32 // of a frame
+		valuesMost = 48 // of a frame
+		least      = 3  // frames side by side that a series has
+		framesMost = 64 // of a series; attention grows with their square
+		short      = 16 // steps of a series that needs no frames
+	)
+	if steps < short {
+		return 1, 1
+	}
+	frame = 1
+	for 2*frame <= stepsMost && 2*frame*channels <= valuesMost && least*2*frame <= steps {
+		frame *= 2
+	}
+	hop = max(frame/4, 1, (steps+framesMost-1)/framesMost)
+	return max(frame, hop), hop
+}
+
+// fill sets what o leaves open for series of at most so many steps.
+func (o *PreprocessOptions) fill(longest, channels int) {
+	if o.Window > 0 {
+		longest = min(longest, o.Window)
+	}
+	o.Window = longest
+	if o.Frame == 0 {
+		frame, hop := Framing(longest, channels)
+		o.Frame, o.Center = frame, o.Center || frame > 1
+		if o.Hop == 0 {
+			o.Hop = hop
+		}
+	}
+	if o.Hop == 0 {
+		o.Hop = o.Frame
+	}
+}
+
+// FitPreprocess finds the scaling that o asks for from training data, and what o
+// leaves open. It reads seq once, or twice for ScaleInputs.
 //
 // Errors: faults of o, the first error of seq, no series.
 func FitPreprocess(o PreprocessOptions, channels []string, seq iter.Seq2[Series, error]) (*preprocess.Pipeline, error) {
-	p := &preprocess.Pipeline{Channels: slices.Clone(channels), Frame: max(o.Frame, 1), Hop: o.Hop, Center: o.Center, Window: o.Window}
-	if p.Hop == 0 {
-		p.Hop = p.Frame
-	}
-	p.Scale = preprocess.Identity(len(channels))
 	if o.Frame < 0 || o.Hop < 0 || o.Window < 0 {
 		return nil, fmt.Errorf("dataset: frame %d, hop %d, window %d, want none below 0", o.Frame, o.Hop, o.Window)
 	}
@@ -46,12 +84,12 @@ func FitPreprocess(o PreprocessOptions, channels []string, seq iter.Seq2[Series,
 	if longest == 0 {
 		return nil, errors.New("dataset: preprocessing is fitted to no series, want 1 or more")
 	}
-	if !o.Raw {
-		p.Scale = fit.Scaler()
+	o.fill(longest, len(channels))
+	p := &preprocess.Pipeline{Channels: slices.Clone(channels), Scale: fit.Scaler(), Frame: o.Frame, Hop: o.Hop, Center: o.Center}
+	if o.Raw {
+		p.Scale = preprocess.Identity(len(channels))
 	}
-	if p.Window == 0 {
-		p.Window = p.Frames(longest)
-	}
+	p.Window = p.Frames(o.Window)
 	if err := p.Validate(); err != nil || !o.ScaleInputs {
 		return p, err
 	}

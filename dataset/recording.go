@@ -101,7 +101,8 @@ func ReadRecording(files []Input, o RecordingOptions) (*Stream, error) {
 	s := &Stream{
 		Name: files[0].base(), Outputs: len(o.Targets),
 		Window: o.Window, Stride: o.Stride, Horizon: o.Horizon,
-		skipped: rec.skipped, all: rec.series,
+		LastStep: len(o.Targets) > 0 || o.LabelRule == LabelLast,
+		skipped:  rec.skipped, all: rec.series,
 	}
 	if len(files) > 1 {
 		s.Name = fmt.Sprintf("%s and %d more", s.Name, len(files)-1)

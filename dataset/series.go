@@ -40,6 +40,8 @@ type Stream struct {
 
 	// Window, Stride and Horizon say how a recording was cut; 0 for other data.
 	Window, Stride, Horizon int
+	// LastStep says that class or targets belong to a series' last step, or come after it.
+	LastStep bool
 
 	// Notes say what a reader decided on its own: the delimiter, a label column.
 	Notes []string
@@ -105,6 +107,7 @@ type Collection struct {
 	Series   []Series
 
 	Window, Stride, Horizon int
+	LastStep                bool
 	Notes                   []string
 	Skipped                 Skipped
 }
@@ -118,7 +121,7 @@ func Collect(s *Stream) (*Collection, error) { return collect(s, math.MaxInt64) 
 func collect(s *Stream, bytes int64) (*Collection, error) {
 	c := &Collection{
 		Name: s.Name, Channels: s.Channels, Outputs: s.Outputs,
-		Window: s.Window, Stride: s.Stride, Horizon: s.Horizon, Notes: s.Notes,
+		Window: s.Window, Stride: s.Stride, Horizon: s.Horizon, LastStep: s.LastStep, Notes: s.Notes,
 	}
 	for one, err := range s.All() {
 		if err != nil {
@@ -146,7 +149,7 @@ var errTooLarge = errors.New("more values than may be held")
 // stream is the collection as a Stream.
 func (c *Collection) stream() *Stream {
 	return &Stream{Name: c.Name, Channels: c.Channels, Classes: c.Classes, Outputs: c.Outputs,
-		Window: c.Window, Stride: c.Stride, Horizon: c.Horizon, all: c.All()}
+		Window: c.Window, Stride: c.Stride, Horizon: c.Horizon, LastStep: c.LastStep, all: c.All()}
 }
 
 // Set runs p over the collection. The labels are numbered by classes: the training

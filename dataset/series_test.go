@@ -171,7 +171,7 @@ func TestInput_gzip(t *testing.T) {
 	require.Equal(t, 1797, c.Len())
 	digits, err := Digits()
 	require.NoError(t, err)
-	p, err := FitPreprocess(PreprocessOptions{Raw: true}, c.Channels, c.All())
+	p, err := FitPreprocess(PreprocessOptions{Raw: true, Frame: 1}, c.Channels, c.All())
 	require.NoError(t, err)
 	p.Scale = preprocess.Scaler{Mean: make([]float64, 8), Std: []float64{16, 16, 16, 16, 16, 16, 16, 16}}
 	set, err := c.Set(p, c.Classes)

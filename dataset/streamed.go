@@ -31,7 +31,7 @@ func NewStreamed(p *preprocess.Pipeline, s *Stream, n int, classes []string, buf
 	}
 	d := &Streamed{stream: s, prepare: p, number: map[string]int{}, buffer: max(buffer, 1)}
 	// A series may be shorter than the window: that is seen only when it is read.
-	d.facts = Facts{Name: s.Name, N: n, Steps: p.Window, Channels: p.Features(), Outputs: s.Outputs, Uneven: s.Window == 0 || p.Steps(s.Window) < p.Window}
+	d.facts = Facts{Name: s.Name, N: n, Steps: p.Window, Channels: p.Features(), Outputs: s.Outputs, Uneven: s.Window == 0 || p.Steps(s.Window) < p.Window, LastStep: s.LastStep}
 	if s.Outputs == 0 {
 		d.facts.Classes = slices.Clone(classes)
 		for i, name := range classes {
@@ -106,7 +106,7 @@ func (d *Streamed) example(values []float32, one Series) (e Example, err error) 
 // Set reads all of it into memory.
 func (d *Streamed) Set() (*Set, error) {
 	f := d.facts
-	s := &Set{Name: f.Name, Steps: f.Steps, Channels: f.Channels, Classes: f.Classes, Outputs: f.Outputs}
+	s := &Set{Name: f.Name, Steps: f.Steps, Channels: f.Channels, Classes: f.Classes, Outputs: f.Outputs, LastStep: f.LastStep}
 	s.Values = make([]float32, 0, f.N*f.Steps*f.Channels)
 	s.Lengths = make([]int, 0, f.N)
 	uneven := false

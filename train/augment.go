@@ -2,6 +2,7 @@ package train
 
 import (
 	"math/rand/v2"
+	"slices"
 )
 
 // Augment changes the sequences of a training batch at random, so that the model
@@ -9,13 +10,13 @@ import (
 type Augment struct {
 	Jitter float64 `json:"jitter"` // deviation of the noise added to each value
 	Scale  float64 `json:"scale"`  // deviation of the factor of each sequence, about 1
-	Shift  int     `json:"shift"`  // largest shift in time, either way, in steps; 0 comes in
+	Shift  float64 `json:"shift"`  // largest circular shift in time, either way, as a part of the sequence
 }
 
 // apply changes x [steps, channels] in place.
 func (a Augment) apply(x []float32, steps, channels int, rng *rand.Rand) {
-	if a.Shift > 0 {
-		shift(x, steps, channels, rng.IntN(2*a.Shift+1)-a.Shift)
+	if most := int(a.Shift * float64(steps)); most > 0 {
+		shift(x, steps, channels, rng.IntN(2*most+1)-most)
 	}
 	if a.Scale > 0 {
 		f := float32(1 + a.Scale*rng.NormFloat64())
@@ -30,14 +31,11 @@ func (a Augment) apply(x []float32, steps, channels int, rng *rand.Rand) {
 	}
 }
 
-// shift moves x by n steps towards the end (n > 0) or the start.
+// shift moves x by n steps towards the end, at most steps of them; what leaves it comes
+// in at the other end.
 func shift(x []float32, steps, channels, n int) {
-	n = min(max(n, -steps), steps)
-	if n >= 0 {
-		copy(x[n*channels:], x[:(steps-n)*channels])
-		clear(x[:n*channels])
-		return
-	}
-	copy(x, x[-n*channels:])
-	clear(x[(steps+n)*channels:])
+	n = (n + steps) % steps * channels
+	slices.Reverse(x[:len(x)-n])
+	slices.Reverse(x[len(x)-n:])
+	slices.Reverse(x)
 }

@@ -15,10 +15,10 @@ func TestShift(t *testing.T) {
 		want []float32
 	}{
 		{0, []float32{1, 2, 3, 4, 5, 6}},
-		{1, []float32{0, 0, 1, 2, 3, 4}},
-		{-1, []float32{3, 4, 5, 6, 0, 0}},
-		{7, []float32{0, 0, 0, 0, 0, 0}},
-		{-7, []float32{0, 0, 0, 0, 0, 0}},
+		{1, []float32{5, 6, 1, 2, 3, 4}},
+		{-1, []float32{3, 4, 5, 6, 1, 2}},
+		{3, []float32{1, 2, 3, 4, 5, 6}},
+		{-3, []float32{1, 2, 3, 4, 5, 6}},
 	} {
 		x := append([]float32(nil), base...)
 		shift(x, 3, 2, c.n)
@@ -52,6 +52,12 @@ func TestAugment(t *testing.T) {
 	// Five deviations of the mean and of the variance of 707 normals.
 	assert.InDelta(t, 0, sum/n, 5*0.5/math.Sqrt(n))
 	assert.InDelta(t, 0.25, squares/n, 5*0.25*math.Sqrt(2/n))
+
+	first := map[float32]bool{}
+	for seed := range uint64(1000) {
+		first[apply(Augment{Shift: 0.03}, seed)[0]] = true
+	}
+	assert.Len(t, first, 7, "0.03 of 101 steps is 3, either way")
 
 	scaled := apply(Augment{Scale: 0.2}, 3)
 	factor := scaled[0] / plain[0]

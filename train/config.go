@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/qat-go/qat/dataset"
-	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/solver"
 	"github.com/qat-go/qat/spec"
 )
@@ -38,29 +36,6 @@ type Config struct {
 	// Patience is how many epochs without a better validation end the training; 0
 	// is never.
 	Patience int `json:"patience"`
-}
-
-// Defaults returns the default recipe: of those that scripts/recipe.sh tries, the
-// best on a validation part of the digits' training data (docs/recipe.md).
-func Defaults() Config {
-	return Config{
-		Model: spec.Model{
-			HiddenSize: 64,
-			NumHeads:   4,
-			NumLayers:  2,
-			Quantize:   quant.Ternary,
-			Dropout:    0.05,
-			Positions:  spec.Rotary,
-		},
-		Epochs:      60,
-		BatchSize:   32,
-		LearnRate:   2e-3,
-		Schedule:    CosineSchedule,
-		Warmup:      0.1,
-		WeightDecay: 0.01,
-		ClipNorm:    1,
-		Augment:     Augment{Jitter: 0.1, Scale: 0.1, Shift: 1},
-	}
 }
 
 // BalancedClasses weighs the loss of a sequence so that each class counts the same.
@@ -121,7 +96,7 @@ func (c Config) Validate() error {
 	within("clip norm", c.ClipNorm, 0, math.MaxFloat32)
 	within("jitter", c.Augment.Jitter, 0, 10)
 	within("scaling", c.Augment.Scale, 0, 1)
-	count("shift", c.Augment.Shift, 0)
+	within("shift", c.Augment.Shift, 0, 1)
 	count("patience", c.Patience, 0)
 	if !slices.Contains(Schedules(), c.Schedule) {
 		errs = append(errs, fmt.Errorf("train: schedule %q, want one of %s", c.Schedule, strings.Join(Schedules(), ", ")))
@@ -141,9 +116,4 @@ func checkModel(m spec.Model) error {
 		err = errors.Join(err, errors.New("train: pooling all gives every time step an output, but a sequence has one label: want last or mean"))
 	}
 	return err
-}
-
-// Recipe is the default recipe for data of such a shape.
-func Recipe(f dataset.Facts) Config {
-	return Defaults()
 }

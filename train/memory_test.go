@@ -38,7 +38,7 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 			}
 			c := toyConfig()
 			c.Model.HiddenSize, c.Model.NumHeads, c.Model.NumLayers, c.Model.Positions = 8, 1, 1, spec.Rotary
-			c.Model.Dropout, c.Augment = 0.1, Augment{Jitter: 0.1, Scale: 0.1, Shift: 1}
+			c.Model.Dropout, c.Augment = 0.1, Augment{Jitter: 0.1, Scale: 0.1, Shift: 0.2}
 			c.BatchSize = 2
 			c.Epochs = 2 + memorySteps*c.BatchSize/data.Len()
 			tr, err := New(c, data, data)
@@ -59,6 +59,26 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 			assert.Less(t, after-before, memoryGrowth)
 		})
 	}
+}
+
+// TestTrainersAreFreed trains one model after another: a model that was dropped must
+// not stay in memory.
+func TestTrainersAreFreed(t *testing.T) {
+	c := toyConfig()
+	c.Model.HiddenSize, c.Epochs = 64, 1
+	set := toySet(53, 1)
+	held := func(models int) int {
+		for range models {
+			tr := trainerOf(t, c, set)
+			finish(t, tr)
+			_, err := tr.Evaluate(set)
+			require.NoError(t, err)
+		}
+		return heldBytes()
+	}
+	before := held(2)
+	const model = 1 << 20 // bytes; one of these has some 2 MiB
+	assert.Less(t, held(4)-before, model)
 }
 
 // heldBytes is what the heap holds that can be reached.

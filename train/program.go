@@ -19,10 +19,10 @@ type program struct {
 	vm      gorgonia.VM
 	x       *tensor.Dense // [batch, T, E]
 	steps   *tensor.Dense // [batch], the real lengths; nil where every sequence is whole
-	out     gorgonia.Value
+	out     *gorgonia.Value
 	y       *tensor.Dense // [batch] labels or [batch, K] standardised targets; nil in evaluation
 	weights *tensor.Dense // [batch], of the sequences' classes; nil without
-	loss    gorgonia.Value
+	loss    *gorgonia.Value
 	ws      gorgonia.Nodes
 	grads   []gorgonia.ValueGrad
 }
@@ -40,7 +40,9 @@ type shape struct {
 // for evaluation alone. The first one of a model has fresh parameters, the others
 // share them.
 func (c *Model) newProgram(of shape, learn bool) (*program, error) {
-	p := &program{shape: of, task: c.task}
+	// The graph holds what is read into, and must not hold p by it: p holds the machine,
+	// and a machine in a cycle is never freed, because Gorgonia gives it a finalizer.
+	p := &program{shape: of, task: c.task, out: new(gorgonia.Value), loss: new(gorgonia.Value)}
 	g := gorgonia.NewGraph()
 	opts := []qat.Option{qat.WithSpec(c.spec), qat.WithBatchSize(of.batch), qat.WithSeed(c.seed)}
 	if of.uneven {
@@ -66,7 +68,7 @@ func (c *Model) newProgram(of shape, learn bool) (*program, error) {
 	if err := gorgonia.Let(p.model.Input(), p.x); err != nil {
 		return nil, err
 	}
-	gorgonia.Read(p.head.Output(), &p.out)
+	gorgonia.Read(p.head.Output(), p.out)
 	if !learn {
 		p.model.SetTraining(false)
 		p.vm = gorgonia.NewTapeMachine(g)
@@ -87,7 +89,7 @@ func (p *program) addLoss(g *gorgonia.ExprGraph) error {
 	if err != nil {
 		return err
 	}
-	gorgonia.Read(loss, &p.loss)
+	gorgonia.Read(loss, p.loss)
 	p.ws = append(p.model.Learnables(), p.head.Learnables()...)
 	p.grads = gorgonia.NodesToValueGrads(p.ws)
 	if _, err := gorgonia.Grad(loss, p.ws...); err != nil {
@@ -145,7 +147,7 @@ func (p *program) run() error {
 }
 
 // outputs returns the head's of the last run, [batch, width].
-func (p *program) outputs() []float32 { return p.out.(*tensor.Dense).Float32s() }
+func (p *program) outputs() []float32 { return (*p.out).(*tensor.Dense).Float32s() }
 
 // lossValue returns the loss of the last run.
-func (p *program) lossValue() float64 { return float64(p.loss.Data().(float32)) }
+func (p *program) lossValue() float64 { return float64((*p.loss).Data().(float32)) }

@@ -42,7 +42,7 @@ func TestResume(t *testing.T) {
 }
 
 func testResume(t *testing.T, c Config, load func(dataset.Source) (dataset.Parts, error)) {
-	c.Augment = Augment{Jitter: 0.1, Scale: 0.1, Shift: 1}
+	c.Augment = Augment{Jitter: 0.1, Scale: 0.1, Shift: 0.2}
 	parts, err := load(toySource)
 	require.NoError(t, err)
 	fresh := func() *Trainer {

@@ -103,7 +103,7 @@ func TestTrainerRepeats(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 		c := toyConfig()
 		c.Seed = seed
-		c.Augment = Augment{Jitter: 0.1, Scale: 0.1, Shift: 1}
+		c.Augment = Augment{Jitter: 0.1, Scale: 0.1, Shift: 0.2}
 		tr := trainerOf(t, c, toySet(53, 1))
 		finish(t, tr)
 		return latents(t, tr.Model)

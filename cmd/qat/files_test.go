@@ -73,7 +73,7 @@ func TestTrainOnFiles(t *testing.T) {
 	}{
 		{"ts with its test file", own, []string{"own test files: 60 to train on, 41 to test on; 2 classes"}},
 		{"ts split", own[:2], []string{"split by series: 48 to train on, 12 to test on"}},
-		{"recording by group", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "17", "--stride", "5"}, []string{"17 steps of 2 values", "split by group: ", "the test part is 1 of 7 groups: s"}},
+		{"recording by group", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "17", "--stride", "5"}, []string{"14 steps of 10 values: frames of 4 time steps, one every 1", "split by group: ", "the test part is 1 of 7 groups: s"}},
 		{"recording in frames", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "20", "--frame", "4", "--hop", "2", "--center"}, []string{"9 steps of 10 values: frames of 4 time steps, one every 2, the mean beside them"}},
 		{"validation", append([]string{"--validation-fraction", "0.25", "--patience", "40"}, own...), []string{"45 to train on, 15 to validate on, 41 to test on", "  validation loss"}},
 	} {

@@ -71,7 +71,7 @@ func (r *recipe) registerData(f *pflag.FlagSet) {
 	f.StringVar(&d.task, "task", d.task, "what y of NumPy arrays is: classes or targets; default: targets if it holds floats")
 	f.StringVar(&d.group, "group", d.group, "column of a subject or session, which goes wholly to one part")
 	f.StringSliceVar(&d.channels, "channels", d.channels, "columns of a recording to read; default: every column of numbers")
-	f.IntVar(&d.window, "window", d.window, "steps of a recording's windows; of a series, the most that are read")
+	f.IntVar(&d.window, "window", d.window, "steps of a recording's windows; of a series, the most that are read, the last ones")
 	f.IntVar(&d.stride, "stride", d.stride, "steps from one window to the next; default: --window")
 	f.StringVar(&d.labelRule, "label-rule", d.labelRule, "class of a window: its last step's (last) or the commonest (majority)")
 	f.IntVar(&s.Prepare.Frame, "frame", s.Prepare.Frame, "consecutive steps that the model reads as one; 1 for none; default: by the length of the series")
@@ -119,7 +119,7 @@ func (r *recipe) register(f *pflag.FlagSet) {
 	f.StringVar(&c.ClassWeights, "class-weights", c.ClassWeights, "balanced: each class counts the same; default: each sequence does")
 	f.Float64Var(&c.Augment.Jitter, "jitter", c.Augment.Jitter, "deviation of noise added in training")
 	f.Float64Var(&c.Augment.Scale, "scaling", c.Augment.Scale, "deviation of each sequence's factor in training")
-	f.IntVar(&c.Augment.Shift, "shift", c.Augment.Shift, "largest shift in time in training, in steps")
+	f.Float64Var(&c.Augment.Shift, "shift", c.Augment.Shift, "largest circular shift in time in training, as a part of the sequence")
 }
 
 // complete says what may stand behind the flags of a recipe.

@@ -145,7 +145,7 @@ func TestFaults(t *testing.T) {
 		{"edifice channel", []string{"compare", "--numerics", "edifice", "--granularity", "channel"}, statusUsage, "--granularity: the Edifice numerics have one scale a weight: want tensor"},
 		{"number", []string{"train", "--epochs", "many"}, statusUsage, "many"},
 		{"range", []string{"train", "--dropout", "1", "--epochs", "0"}, statusUsage, "epochs 0 is outside 1 to"},
-		{"shift", []string{"train", "--shift", "9223372036854775807"}, statusUsage, "shift 9223372036854775807 is outside"},
+		{"shift", []string{"train", "--shift", "1.5"}, statusUsage, "shift 1.5 is outside [0, 1]"},
 		{"epochs", []string{"train", "--epochs", "9223372036854775807"}, statusUsage, "epochs 9223372036854775807 is outside"},
 		{"flag of files", []string{"train", "--label", "y", "--window", "3"}, statusUsage, "--label, --window: for files, and the data is the embedded digits"},
 		{"no config", []string{"train", "--config", file + ".json"}, statusUsage, "--config: "},

@@ -100,7 +100,7 @@ func describeRecipe(w io.Writer, c train.Config, weights string) {
 	m := c.Model
 	fmt.Fprintf(w, "model     %s, %v activations; hidden %d, %s, %s, positions %v, pooling %v\n",
 		weights, m.Activations, m.HiddenSize, plural(m.NumHeads, "head"), plural(m.NumLayers, "layer"), m.Positions, m.Pooling)
-	fmt.Fprintf(w, "recipe    %s of batches of %d, learning rate %.3g, dropout %.3g, jitter %.3g, scaling %.3g, shift %d\n",
+	fmt.Fprintf(w, "recipe    %s of batches of %d, learning rate %.3g, dropout %.3g, jitter %.3g, scaling %.3g, shift %.3g\n",
 		plural(c.Epochs, "epoch"), c.BatchSize, c.LearnRate, m.Dropout, c.Augment.Jitter, c.Augment.Scale, c.Augment.Shift)
 }
 
