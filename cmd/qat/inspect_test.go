@@ -15,7 +15,7 @@ import (
 
 // TestInspect counts what the file holds.
 func TestInspect(t *testing.T) {
-	dir, _ := trainedOn(t, "--data", write(t, "mine.csv", recording(3)), "--label", "activity", "--group", "session", "--window", "20",
+	dir, _ := trainedOn(t, "--data", write(t, "mine.csv", recording(3)), "--label", "activity", "--group", "session", "--window", "20", "--frame", "4", "--hop", "2", "--center",
 		"--quantize", "ternary,*.qkv=binary,*.out=int4,*.up=int8,*.down=float", "--granularity", "channel")
 	file := filepath.Join(dir, modelFile)
 	status, out, errs := command("inspect", dir, "--json")
@@ -56,7 +56,7 @@ func TestInspect(t *testing.T) {
 	require.Equal(t, statusOK, status, errs)
 	for _, want := range []string{
 		"layer              shape    mode    scale", "blocks.0.attn.qkv  16 x 48  binary  0.", "-127 ", "-7 ", "█",
-		"reads          raw values of 2 channels (x, y), filled and scaled; the last 20 steps\n", "returns        2 classes: rest, walk\n", "sha256         " + hex.EncodeToString(sum[:]),
+		"reads          raw values of 2 channels (x, y), filled and scaled, in frames of 4 steps, one every 2, centred; the last 20 steps\n", "returns        2 classes: rest, walk\n", "sha256         " + hex.EncodeToString(sum[:]),
 	} {
 		assert.Contains(t, out, want)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -88,11 +89,22 @@ func TestPredict_targets(t *testing.T) {
 	status, out, errs := command(append([]string{"eval", dir + "/" + modelFile, "--data", own, "--json"}, cut...)...)
 	require.Equal(t, statusOK, status, errs)
 	assert.Equal(t, done["test"], lastLine(t, out)["test"])
-	rows := table(t, "predict", dir, "--input", own)
+	rows := table(t, "predict", dir, "--input", own, "--group", "session")
 	assert.Equal(t, []string{"input", "target.1"}, rows[0])
-	v, err := strconv.ParseFloat(rows[1][1], 64)
-	require.NoError(t, err)
-	assert.InDelta(t, 2000, v, 1500, "in the units of the data")
+	lines := strings.Split(text, "\n")
+	squares := 0.0
+	for _, row := range rows[1:] {
+		v, err := strconv.ParseFloat(row[1], 64)
+		require.NoError(t, err)
+		first, err := strconv.Atoi(strings.TrimPrefix(row[0], own+":"))
+		require.NoError(t, err)
+		cells := strings.Split(lines[first-1+19], ",") // of the window's last step
+		want, err := strconv.ParseFloat(cells[3], 64)
+		require.NoError(t, err)
+		squares += (v - want) * (v - want)
+	}
+	rmse := math.Sqrt(squares / float64(len(rows)-1))
+	assert.InDelta(t, done["test"].(map[string]any)["rmse"], rmse, 1e-3, "float32 values of thousands")
 }
 
 // TestPredict_formats: the same series by each format, and the same answers to the bit.
