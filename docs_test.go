@@ -12,17 +12,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestREADMEExample holds the README's example to Example_trainingLoop, which is
-// compiled and run.
-func TestREADMEExample(t *testing.T) {
-	source, err := os.ReadFile("example_test.go")
+// TestREADMEExamples holds the README's examples to examples that are compiled and run.
+func TestREADMEExamples(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for name, path := range map[string]string{"Example_trainingLoop": "example_test.go", "ExampleRead": "infer/example_test.go"} {
+		body, imports := exampleOf(t, path, name)
+		for _, i := range imports {
+			assert.Contains(t, string(readme), i, "an import of %s", name)
+		}
+		assert.Contains(t, string(readme), "```go\n"+body+"\n```\n", name)
+	}
+}
+
+// exampleOf is the body of an example, less its output, and the file's imports.
+func exampleOf(t *testing.T, path, name string) (body string, imports []string) {
+	t.Helper()
+	source, err := os.ReadFile(path)
 	require.NoError(t, err)
 	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, "example_test.go", source, parser.ParseComments)
+	file, err := parser.ParseFile(fset, path, source, parser.ParseComments)
 	require.NoError(t, err)
-	var body string
 	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "Example_trainingLoop" {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == name {
 			body = string(source[fset.Position(f.Body.Lbrace).Offset+1 : fset.Position(f.Body.Rbrace).Offset])
 		}
 	}
@@ -32,15 +44,10 @@ func TestREADMEExample(t *testing.T) {
 	for l := range strings.SplitSeq(strings.Trim(body, "\n"), "\n") {
 		lines = append(lines, strings.TrimPrefix(l, "\t"))
 	}
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
 	for _, spec := range file.Imports {
-		if strings.HasSuffix(spec.Path.Value, `assert"`) || strings.HasSuffix(spec.Path.Value, `require"`) {
-			continue
-		}
-		assert.Contains(t, string(readme), spec.Path.Value, "an import of the example")
+		imports = append(imports, spec.Path.Value)
 	}
-	assert.Contains(t, string(readme), "```go\n"+strings.TrimRight(strings.Join(lines, "\n"), "\n")+"\n```\n")
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n"), imports
 }
 
 // TestCIRunsTheREADMEsTestCommand keeps the two from drifting apart.

@@ -1,10 +1,12 @@
 package qat_test
 
 import (
+	"bytes"
 	"fmt"
 	"log"
 
 	"github.com/qat-go/qat"
+	"github.com/qat-go/qat/infer"
 	"github.com/qat-go/qat/solver"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -159,5 +161,30 @@ func Example_trainingLoop() {
 		vm.Reset()
 	}
 	fmt.Println("the loss fell to less than a tenth:", last < first/10)
-	// Output: the loss fell to less than a tenth: true
+
+	// Pack what was trained, and run it on integers.
+	trained, err := qat.Export(m, qat.WithHead(head), qat.WithClasses([]string{"first", "second", "third", "fourth"}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	var file bytes.Buffer // trained.Write("model.qat") writes a file
+	if err := trained.Encode(&file); err != nil {
+		log.Fatal(err)
+	}
+	model, err := infer.Read(&file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	logits, err := model.Predict(nil, xs[2*60*6:3*60*6])
+	if err != nil {
+		log.Fatal(err)
+	}
+	class, _, err := model.Label(logits)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("up in sequence 2 is the", class, "channel")
+	// Output:
+	// the loss fell to less than a tenth: true
+	// up in sequence 2 is the third channel
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 
 	"github.com/qat-go/qat/dataset"
@@ -168,14 +169,42 @@ func argmax(row []float32) int {
 	return best
 }
 
+// Meter measures what a model makes of sequences that come one by one, by the
+// arithmetic of Evaluate.
+type Meter struct {
+	task  Task
+	tally tally
+}
+
+// NewMeter returns a meter of a task's outputs.
+//
+// Errors: a task without classes and targets; targets without a scale.
+func NewMeter(task Task) (*Meter, error) {
+	if err := task.validate(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	return &Meter{task: task}, nil
+}
+
+// Add takes in a sequence: its row of outputs, as the head has them (standardised
+// targets), and its label or targets. It panics on a label or lengths that are not the
+// task's.
+func (m *Meter) Add(row []float32, e dataset.Example) {
+	m.tally.add(m.task, row, e)
+	m.tally.Loss += m.task.loss(row, e)
+}
+
+// Len is how many sequences were added.
+func (m *Meter) Len() int { return m.tally.N }
+
+// Metrics are the measures so far.
+func (m *Meter) Metrics() Metrics { return m.tally.metrics(m.task) }
+
 // Measure compares logits with labels. Shapes: logits [n, classes], labels [n].
 func Measure(logits []float32, labels []int, classes int) Metrics {
-	var t tally
-	task := Task{Classes: make([]string, classes)}
+	m := Meter{task: Task{Classes: make([]string, classes)}}
 	for i, label := range labels {
-		row, e := logits[i*classes:(i+1)*classes], dataset.Example{Label: label}
-		t.add(task, row, e)
-		t.Loss += task.loss(row, e)
+		m.Add(logits[i*classes:(i+1)*classes], dataset.Example{Label: label})
 	}
-	return t.metrics(task)
+	return m.Metrics()
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/qat-go/qat/dataset"
 )
@@ -14,12 +15,9 @@ const evalBatch = 128
 // Errors: data of other dimensions, classes or targets than the model's; what
 // reading it gives.
 func (c *Model) Evaluate(d dataset.Data) (Metrics, error) {
-	var t tally
-	err := c.each(d, func(row []float32, e dataset.Example) {
-		t.add(c.task, row, e)
-		t.Loss += c.task.loss(row, e)
-	})
-	return t.metrics(c.task), err
+	m := Meter{task: c.task}
+	err := c.each(d, m.Add)
+	return m.Metrics(), err
 }
 
 // Prediction is what a model says of data, in the data's order.
@@ -50,12 +48,25 @@ func (c *Model) Predict(d dataset.Data) (Prediction, error) {
 }
 
 // each calls do with the head's outputs for each sequence of d. What it hands over
-// is valid until do returns; the example has no values.
+// is valid until do returns.
 func (c *Model) each(d dataset.Data, do func(row []float32, e dataset.Example)) error {
+	width := c.task.width()
+	return c.eachBatch(d, func(outputs []float32, batch []dataset.Example) error {
+		for i, e := range batch {
+			do(outputs[i*width:(i+1)*width], e)
+		}
+		return nil
+	})
+}
+
+// eachBatch is each for batches, until do fails.
+//
+// Shapes: outputs [len(batch), width].
+func (c *Model) eachBatch(d dataset.Data, do func(outputs []float32, batch []dataset.Example) error) error {
 	if err := c.fits(d); err != nil {
 		return err
 	}
-	f, width := d.Facts(), c.task.width()
+	f := d.Facts()
 	var p *program
 	var batch []dataset.Example
 	left := f.N
@@ -68,17 +79,16 @@ func (c *Model) each(d dataset.Data, do func(row []float32, e dataset.Example)) 
 				return err
 			}
 		}
-		p.set(len(batch), e, 1)
-		e.Values = nil
-		e.Targets = append([]float32(nil), e.Targets...)
+		e.Values = p.set(len(batch), e, 1)
+		e.Targets = slices.Clone(e.Targets)
 		if batch = append(batch, e); len(batch) < p.batch {
 			continue
 		}
 		if err := p.run(); err != nil {
 			return fmt.Errorf("train: evaluation: %w", err)
 		}
-		for i, e := range batch {
-			do(p.outputs()[i*width:(i+1)*width], e)
+		if err := do(p.outputs(), batch); err != nil {
+			return err
 		}
 		left -= len(batch)
 		batch = batch[:0]

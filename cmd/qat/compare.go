@@ -198,6 +198,9 @@ func (r *comparing) mode(ctx context.Context, mode quant.Mode) (comparison, erro
 		if err != nil {
 			return line, err
 		}
+		if err := r.checkParity(t.Model); err != nil {
+			return line, err
+		}
 		value, err := r.score(t.Model)
 		if err != nil {
 			return line, err
@@ -260,6 +263,15 @@ func (r *comparing) score(m *train.Model) (float64, error) {
 	metrics, err := m.Evaluate(r.parts.Test)
 	_, value := metrics.Score()
 	return value, err
+}
+
+// checkParity holds a trained model, packed, to its graph.
+func (r *comparing) checkParity(m *train.Model) error {
+	p, err := exportModel(m, r.parts.Preprocess)
+	if err != nil {
+		return err
+	}
+	return m.CheckParity(p, r.parts.Test)
 }
 
 // metric is the name of what is compared.

@@ -68,6 +68,8 @@ func remedy(err error) string {
 		return "--label with the column of a class, or --target with one of numbers; of NumPy arrays, y."
 	case errors.Is(err, dataset.ErrNumbers):
 		return "--target with that column, in place of --label."
+	case errors.Is(err, errNoValue):
+		return "--ignore with the columns that are no values, as those of a class or a name."
 	}
 	return ""
 }
@@ -116,10 +118,16 @@ type failure struct{ error }
 
 func (f *failure) Unwrap() error { return f.error }
 
+// misuse is an error of the command line that shows only in the work.
+type misuse struct{ error }
+
+func (m *misuse) Unwrap() error { return m.error }
+
 // work wraps what a command does once its flags are judged.
 func work(err error) error {
-	if err == nil {
-		return nil
+	var wrong *misuse
+	if err == nil || errors.As(err, &wrong) {
+		return err
 	}
 	return &failure{err}
 }
@@ -136,6 +144,8 @@ train, to 1, 1.58, 4 or 8 bits.`,
   qat train --data mine.csv --label activity --group session --window 60 --stride 15
   qat datasets mine.csv              # what it holds, and what train would do with it
   qat eval run4
+  qat predict run4/model.qat --input new.csv
+  qat inspect run4/model.qat
   qat compare --modes float,ternary --seeds 3`,
 		Args:          noArgs,
 		Version:       version(),
@@ -145,7 +155,7 @@ train, to 1, 1.58, 4 or 8 bits.`,
 	}
 	root.SetOut(out) // first of all: the commands for completion take it as it is
 	new(consoleFlags).register(root)
-	root.AddCommand(trainCommand(), evalCommand(), compareCommand(), datasetsCommand())
+	root.AddCommand(trainCommand(), evalCommand(), exportCommand(), predictCommand(), inspectCommand(), compareCommand(), datasetsCommand())
 	root.SetFlagErrorFunc(suggestFlag)
 	root.SetHelpCommand(helpCommand())
 	addCompletion(root)

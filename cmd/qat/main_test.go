@@ -47,7 +47,7 @@ func TestTrainEval(t *testing.T) {
 			done := lastLine(t, out)
 			assert.Equal(t, "done", done["event"])
 			assert.Equal(t, dir, done["dir"])
-			assert.Len(t, done, 7)
+			assert.Len(t, done, 8)
 			test := done["test"].(map[string]any)
 			assert.Len(t, test, 2)
 			assert.Positive(t, test["loss"])
@@ -75,7 +75,7 @@ func TestTrainEval(t *testing.T) {
 			assert.NoError(t, err)
 			files, err := os.ReadDir(dir)
 			require.NoError(t, err)
-			assert.Len(t, files, 6, "latents, curve, config, metrics twice, report and nothing else")
+			assert.Len(t, files, 7, "latents, model, curve, config, metrics twice, report and nothing else")
 		})
 	}
 }

@@ -22,6 +22,7 @@ type finished struct {
 	parts   dataset.Parts
 	metrics train.Metrics // of the test part
 	command string
+	shipped shipped
 }
 
 // writePage writes metrics.csv and report.html. Nothing in them depends on the
@@ -272,6 +273,9 @@ func (f finished) facts() []report.Facts {
 			{Name: "as float32", Value: report.Count(size.FloatBytes), Note: "bytes"},
 			{Name: "packed", Value: report.Count(size.PackedBytes), Note: "bytes"},
 			{Name: "ratio", Value: fmt.Sprintf("%.2f", float64(size.FloatBytes)/float64(size.PackedBytes))},
+			{Name: modelFile, Value: report.Count(int(f.shipped.Bytes)), Note: "bytes, with its header"},
+			{Name: "bits a quantized weight", Value: fmt.Sprintf("%.4g", f.shipped.BitsAWeight), Note: "scales included"},
+			{Name: "parity", Value: f.shipped.parityText()},
 		}},
 		{Title: "Recipe", Facts: []report.Fact{
 			n("epochs", c.Epochs), n("batch size", c.BatchSize), v("learning rate", c.LearnRate), v("schedule", c.Schedule), v("warm-up", c.Warmup),

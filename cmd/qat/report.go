@@ -161,10 +161,12 @@ func (l *lineReporter) end(r result) {
 	}
 	fmt.Fprintf(l.c, `%sparameters     %d, head included
 size           %d bytes as float32, %d packed (%.1f times smaller)
+packed model   %s: %d bytes, %.4g bits a quantized weight
+parity         %s
 time           %.1f s
-saved          in %s: %s (latent weights), %s, %s (open it in a browser)
+saved          in %s: %s (to ship), %s (latent weights), %s, %s (open it in a browser)
 `, metricLines(l.c, r.Test), r.Parameters, r.FloatBytes, r.PackedBytes,
-		float64(r.FloatBytes)/float64(r.PackedBytes), r.Seconds, r.Dir, latentsFile, curveFile, reportFile)
+		float64(r.FloatBytes)/float64(r.PackedBytes), r.Model.File, r.Model.Bytes, r.Model.BitsAWeight, r.Model.parityText(), r.Seconds, r.Dir, modelFile, latentsFile, curveFile, reportFile)
 }
 
 // barReporter shows a progress bar instead of lines.

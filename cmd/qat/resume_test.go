@@ -52,7 +52,7 @@ func latentBytes(t *testing.T, dir string) []byte {
 func TestKilledRun(t *testing.T) {
 	const seed, kills = 11, 22
 	rng := rand.New(rand.NewPCG(seed, 0))
-	recipe := []string{"--epochs", "40", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2", "--checkpoint-steps", "7", "--checkpoint-every", "0"}
+	recipe := []string{"--epochs", "60", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2", "--checkpoint-steps", "7", "--checkpoint-every", "0"}
 	alone := t.TempDir()
 	status, _, errs := command(append([]string{"train", "-o", alone, "--checkpoint-every", "0"}, recipe[:8]...)...)
 	require.Equal(t, statusOK, status, errs)
@@ -81,7 +81,7 @@ func TestKilledRun(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, killed, 20, "seed %d: the run is too short to be killed so often", seed)
 	assert.Equal(t, latentBytes(t, alone), latentBytes(t, dir), "seed %d", seed)
-	for _, name := range []string{metricsFile, metricsCSVFile, curveFile} {
+	for _, name := range []string{modelFile, metricsFile, metricsCSVFile, curveFile} {
 		want, err := os.ReadFile(filepath.Join(alone, name))
 		require.NoError(t, err)
 		got, err := os.ReadFile(filepath.Join(dir, name))

@@ -107,10 +107,12 @@ func (r *recipe) refuseUnused(format string) error {
 }
 
 // listGiven lists those of the flags that were given.
-func (r *recipe) listGiven(names []string) string {
+func (r *recipe) listGiven(names []string) string { return listGiven(r.given, names) }
+
+func listGiven(given []setting, names []string) string {
 	var all []string
 	for _, name := range names {
-		if r.was(name) {
+		if slices.ContainsFunc(given, func(s setting) bool { return s.name == name }) {
 			all = append(all, "--"+name)
 		}
 	}

@@ -37,8 +37,9 @@ func trainCommand() *cobra.Command {
 		Use:   "train",
 		Short: "Train a model and report how it does on the test part",
 		Long: `Train a model of sequences with quantized weights, for classes or for numbers; report
-how it does on the test part; and save the full-precision latent weights, curves, and
-a page that shows it all.
+how it does on the test part; and save the full-precision latent weights, the packed
+model to ship, curves, and a page that shows it all. The packed model is held to the
+trained one on the test part first, bit for bit.
 
 Ctrl-C finishes the step, saves a checkpoint and says how to go on; a second Ctrl-C
 stops at once. A finished run in the directory is replaced, an unfinished one is not.
@@ -114,12 +115,17 @@ type result struct {
 	FloatBytes  int           `json:"float_bytes"`
 	PackedBytes int           `json:"packed_bytes"`
 	Dir         string        `json:"dir"`
+	Model       shipped       `json:"model"`
 }
 
 func runTrain(ctx context.Context, o trainOptions, c *console) error {
 	say := newReporter(c, o.asJSON)
 	t, parts, err := o.open(c)
 	if err != nil {
+		return err
+	}
+	// What would stop the run at its end must not be found out there.
+	if _, err := exportModel(t.Model, parts.Preprocess); err != nil {
 		return err
 	}
 	command, err := o.describe(ctx, t)
@@ -137,19 +143,23 @@ func runTrain(ctx context.Context, o trainOptions, c *console) error {
 		return err
 	}
 	seconds := time.Since(start).Seconds()
-	if err := o.finish(finished{t, o.source, parts, metrics, command}); err != nil {
+	f := &finished{t, o.source, parts, metrics, command, shipped{}}
+	if err := o.finish(f); err != nil {
 		return o.withWayOn(err)
 	}
 	size := t.Size()
-	say.end(result{"done", metrics, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir})
+	say.end(result{"done", metrics, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir, f.shipped})
 	return nil
 }
 
 // finish writes what a run ends with, and removes the checkpoints, which were for
 // the way here.
-func (o *trainOptions) finish(f finished) error {
+func (o *trainOptions) finish(f *finished) error {
 	saved := train.Saved{Config: f.Config(), Data: o.source, Preprocess: f.parts.Preprocess}
 	if err := f.Save(filepath.Join(o.dir, latentsFile), saved); err != nil {
+		return err
+	}
+	if err := o.ship(f); err != nil {
 		return err
 	}
 	if err := drawCurve(filepath.Join(o.dir, curveFile), f.History(), f.BestEpoch(), f.metrics); err != nil {
@@ -161,14 +171,31 @@ func (o *trainOptions) finish(f finished) error {
 	return os.RemoveAll(o.checkpoints().Path)
 }
 
+// ship writes the packed model. One of a run before is not left beside latents that it
+// is not of.
+func (o *trainOptions) ship(f *finished) (err error) {
+	path := filepath.Join(o.dir, modelFile)
+	f.shipped, err = ship(path, f.Model, f.parts.Preprocess, f.parts.Test, "")
+	if err == nil {
+		return nil
+	}
+	if stale := os.Remove(path); stale != nil && !errors.Is(stale, os.ErrNotExist) {
+		err = errors.Join(err, stale)
+	}
+	if errors.Is(err, train.ErrParity) {
+		err = fmt.Errorf("%w; there is no %s, but the latent weights are saved: %s", err, modelFile, filepath.Join(o.dir, latentsFile))
+	}
+	return err
+}
+
 // wayOn is the command that goes on with the run.
 func (o *trainOptions) wayOn() string { return "qat train --resume " + shellQuote(o.dir) }
 
 // withWayOn adds to an error of writing how the run goes on from its last
 // checkpoint, if it has one.
 func (o *trainOptions) withWayOn(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, train.ErrParity) { // which is no fault of writing
+		return err
 	}
 	steps, none := o.checkpoints().Steps()
 	if none != nil || len(steps) == 0 {

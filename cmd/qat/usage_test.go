@@ -98,7 +98,13 @@ func TestCompletion(t *testing.T) {
 		{"train --resume ", ":16\n"},      // directories
 		{"compare --schedule ", "cosine\n"},
 		{"datasets --pooling ", "mean\n"},
-		{"eval ", ":16\n"},
+		{"eval ", "qat\n:8\n"}, // models, and directories on the way
+		{"predict ", "qat\n:8\n"},
+		{"inspect ", "qat\n:8\n"},
+		{"export ", ":16\n"},
+		{"predict m --input ", "npy\n"},
+		{"predict m --output ", "csv\nnpy\n:8\n"},
+		{"eval m --label-rule ", "majority\n"},
 	} {
 		words := strings.Split(c.typed, " ")
 		status, out, _ := command(append([]string{"__complete"}, words...)...)

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/qat-go/qat/checkpoint"
+	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/train"
+	"github.com/spf13/cobra"
+)
+
+// exportOptions is the flags of qat export.
+type exportOptions struct {
+	dir, output     string
+	noCheck, asJSON bool
+}
+
+// exportCommand is qat export.
+func exportCommand() *cobra.Command {
+	var o exportOptions
+	cmd := &cobra.Command{
+		Use:   "export DIR",
+		Short: "Pack the latent weights of a run into a model to ship",
+		Long: `Pack the latent weights of a finished run: weights as small integers, with everything
+that running them takes. The model is written once its outputs have been compared, bit
+for bit, with those of the training graph on the test part of the run's data. Where the
+data is gone, that is left out and said. qat train does all this at its end.`,
+		Example:           "  qat export " + defaultDir + " -o " + modelFile + "\n  qat export mine -o mine.qat --no-check",
+		ValidArgsFunction: completeDirs,
+		Args:              oneDir,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.dir = args[0]; cmd.Flags().Changed("output") && o.output == "" {
+				return errors.New("--output is empty: name a file")
+			}
+			return work(runExport(o, newConsole(cmd)))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.output, "output", "o", "", "file to write; default: "+modelFile+" in the run's directory")
+	f.BoolVar(&o.noCheck, "no-check", false, "leave out the comparison with the training graph")
+	f.BoolVar(&o.asJSON, "json", false, "print one JSON object")
+	completeValues(cmd, nil, map[string][]string{"output": {"qat"}})
+	return cmd
+}
+
+// completeDirs completes directories.
+func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+func runExport(o exportOptions, c *console) error {
+	trained, saved, err := loadRun(o.dir)
+	if err != nil {
+		return err
+	}
+	var test dataset.Data
+	why := "--no-check"
+	if !o.noCheck {
+		parts, err := saved.Data.Load()
+		if err != nil { // which is no fault of the model's
+			why = "the run's data cannot be read: " + err.Error()
+			c.log.Warn("the model was not compared with its training graph", "reason", err)
+		} else {
+			test, why = parts.Test, ""
+		}
+	}
+	if o.output == "" {
+		o.output = filepath.Join(o.dir, modelFile)
+	}
+	s, err := ship(o.output, trained, saved.Preprocess, test, why)
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		writeJSON(c, struct {
+			Event string `json:"event"`
+			shipped
+		}{"export", s})
+		return nil
+	}
+	if !c.quiet {
+		fmt.Fprintf(c, "%-14s %v\n", "model", trained.Spec())
+	}
+	writeLines(c, [][2]string{
+		{"packed", o.output},
+		{"size", fmt.Sprintf("%d bytes, %d parameters", s.Bytes, s.Parameters)},
+		{"bits a weight", fmt.Sprintf("%.4g, of the quantized weights with their scales", s.BitsAWeight)},
+		{"ratio", fmt.Sprintf("%.1f times smaller than float32", s.Ratio)},
+		{"parity", s.parityText()},
+	})
+	return nil
+}
+
+// loadRun loads the latent weights of a run directory.
+func loadRun(dir string) (*train.Model, train.Saved, error) {
+	trained, saved, err := train.Load(filepath.Join(dir, latentsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		if _, none := os.Stat(dir); none != nil {
+			return nil, saved, fmt.Errorf("no run: %w", none)
+		}
+		if steps, _ := (checkpoint.Dir{Path: filepath.Join(dir, checkpointDir)}).Steps(); len(steps) > 0 {
+			return nil, saved, fmt.Errorf("the run in %s is unfinished, at step %d: go on with: qat train --resume %s", dir, steps[0], shellQuote(dir))
+		}
+	}
+	return trained, saved, err
+}
