@@ -8,6 +8,8 @@ import (
 	"hash"
 	"iter"
 	"math"
+
+	"github.com/qat-go/qat/preprocess"
 )
 
 // Data is what a model is trained and measured on: sequences of one shape, an epoch
@@ -32,21 +34,26 @@ type Facts struct {
 	Outputs  int      // K targets; 0 with classes
 	Uneven   bool     // some sequences are shorter than Steps
 	LastStep bool     // class or targets belong to the last step, or come after it
+	// Pipeline made the values of what was recorded; nil where they came as they are.
+	Pipeline *preprocess.Pipeline
 }
 
 // Example is one sequence. It is valid until the next.
 //
 // Shapes: Values [Steps, Channels], zeros in front of the last Length steps.
 type Example struct {
-	Values  []float32
-	Length  int
-	Label   int       // 0 with targets
-	Targets []float32 // nil with classes
+	Values []float32
+	Length int
+	// Recorded is what Facts.Pipeline made the values of, missing values NaN; nil
+	// without one. Shape: its own steps, as many as there are, by the pipeline's channels.
+	Recorded []float32
+	Label    int       // 0 with targets
+	Targets  []float32 // nil with classes
 }
 
 // Facts returns the set's.
 func (s *Set) Facts() Facts {
-	return Facts{s.Name, s.Len(), s.Steps, s.Channels, s.Classes, s.Outputs, s.Lengths != nil, s.LastStep}
+	return Facts{s.Name, s.Len(), s.Steps, s.Channels, s.Classes, s.Outputs, s.Lengths != nil, s.LastStep, s.Pipeline}
 }
 
 // Example returns sequence i as a view: writing to it writes to the set.
@@ -54,6 +61,9 @@ func (s *Set) Example(i int) Example {
 	e := Example{Values: s.At(i), Length: s.Steps}
 	if s.Lengths != nil {
 		e.Length = s.Lengths[i]
+	}
+	if s.Recorded != nil {
+		e.Recorded = s.Recorded[i]
 	}
 	if s.Outputs > 0 {
 		e.Targets = s.Targets[i*s.Outputs : (i+1)*s.Outputs : (i+1)*s.Outputs]
@@ -95,6 +105,7 @@ func sumOf(d Data) (string, error) {
 		b = binary.LittleEndian.AppendUint64(b, uint64(e.Label))
 		h.Write(b)
 		b = hashFloats(h, b, e.Values)
+		b = hashFloats(h, b, e.Recorded)
 		b = hashFloats(h, b, e.Targets)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

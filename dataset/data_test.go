@@ -25,7 +25,7 @@ func TestCollectionSet(t *testing.T) {
 	assert.Equal(t, []int{3, 2, 1}, all.Lengths)
 	assert.Equal(t, []int{0, 1, 0}, all.Labels)
 	assert.Equal(t, "0 0 4 40 5 50", text(all.At(1)), "zeros stand before a short series")
-	assert.Equal(t, Example{Values: all.At(1), Length: 2, Label: 1}, all.Example(1))
+	assert.Equal(t, Example{Values: all.At(1), Length: 2, Recorded: []float32{4, 40, 5, 50}, Label: 1}, all.Example(1))
 	part, err := all.Subset([]int{2, 0})
 	require.NoError(t, err)
 	assert.Equal(t, []int{1, 3}, part.Lengths)
@@ -173,13 +173,13 @@ func TestStreamed_changes(t *testing.T) {
 
 	all := ascending(11)
 	d := &Streamed{facts: Facts{Name: "d", N: 11, Steps: 1, Channels: 1, Outputs: 1}}
-	d.prepare, err = FitPreprocess(PreprocessOptions{Raw: true, Frame: 1}, []string{"a"}, numbered1(all).All())
+	d.facts.Pipeline, err = FitPreprocess(PreprocessOptions{Raw: true, Frame: 1}, []string{"a"}, numbered1(all).All())
 	require.NoError(t, err)
 	for _, n := range []int{10, 12} {
 		d.stream = numbered1(ascending(n)).stream()
 		require.ErrorContains(t, last(d), fmt.Sprintf("%d series, had 11", n))
 	}
-	_, err = NewStreamed(d.prepare, d.stream, 0, nil, 1)
+	_, err = NewStreamed(d.facts.Pipeline, d.stream, 0, nil, 1)
 	require.True(t, errors.Is(err, errNoSeries))
 }
 

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/qat-go/qat/preprocess"
 )
 
 // Set is sequences in memory, with classes or, for a regression, with targets.
@@ -28,6 +30,11 @@ type Set struct {
 	Values   []float32
 	Lengths  []int // 1 to Steps; nil: each has Steps
 	LastStep bool  // class or targets belong to the last step, or come after it
+
+	// Recorded is what Pipeline made the values of, by sequence; both nil where the
+	// values came as they are.
+	Recorded [][]float32
+	Pipeline *preprocess.Pipeline
 
 	Classes []string // the names of the classes, by label; nil with targets
 	Labels  []int    // indices into Classes; nil with targets
@@ -84,6 +91,7 @@ func (s *Set) pick(indices []int) *Set {
 		Values:   make([]float32, 0, len(indices)*size),
 		Outputs:  s.Outputs,
 		LastStep: s.LastStep,
+		Pipeline: s.Pipeline,
 	}
 	for _, i := range indices {
 		out.Values = append(out.Values, s.At(i)...)
@@ -94,6 +102,9 @@ func (s *Set) pick(indices []int) *Set {
 		}
 		if s.Lengths != nil {
 			out.Lengths = append(out.Lengths, s.Lengths[i])
+		}
+		if s.Recorded != nil {
+			out.Recorded = append(out.Recorded, s.Recorded[i])
 		}
 	}
 	return out
@@ -120,7 +131,7 @@ func (s *Set) Validate() error {
 	if s == nil {
 		return errors.New("dataset: the set is nil")
 	}
-	errs := []error{s.validateSizes(), s.validateValues(), s.validateLengths()}
+	errs := []error{s.validateSizes(), s.validateValues(), s.validateLengths(), s.validateRecorded()}
 	if s.Outputs != 0 {
 		return errors.Join(append(errs, s.validateTargets())...)
 	}
@@ -211,6 +222,16 @@ func (s *Set) validateLengths() error {
 	outside := func(n int) bool { return n < 1 || n > s.Steps }
 	if i := slices.IndexFunc(s.Lengths, outside); i >= 0 {
 		return s.fault("sequence %d has %d steps, want 1 to %d%s", i, s.Lengths[i], s.Steps, andMore(s.Lengths, outside))
+	}
+	return nil
+}
+
+func (s *Set) validateRecorded() error {
+	if (s.Recorded == nil) != (s.Pipeline == nil) {
+		return s.fault("what was recorded and its pipeline go together, want both or none")
+	}
+	if s.Recorded != nil && len(s.Recorded) != s.Len() {
+		return s.fault("%d recorded series, want %d or none", len(s.Recorded), s.Len())
 	}
 	return nil
 }

@@ -176,7 +176,9 @@ func TestInput_gzip(t *testing.T) {
 	p.Scale = preprocess.Scaler{Mean: make([]float64, 8), Std: []float64{16, 16, 16, 16, 16, 16, 16, 16}}
 	set, err := c.Set(p, c.Classes)
 	require.NoError(t, err)
-	set.Name = digits.Name
+	assert.Len(t, set.Recorded, set.Len())
+	assert.Same(t, p, set.Pipeline)
+	set.Name, set.Recorded, set.Pipeline = digits.Name, nil, nil // those are in the binary as the model reads them
 	assert.Equal(t, digits, set)
 }
 

@@ -11,11 +11,10 @@ import (
 // Streamed is data that is read from its files anew for each epoch, so that it may
 // be larger than memory: no more is held than a shuffle buffer.
 type Streamed struct {
-	facts   Facts
-	stream  *Stream
-	prepare *preprocess.Pipeline
-	number  map[string]int // of each class
-	buffer  int            // series
+	facts  Facts
+	stream *Stream
+	number map[string]int // of each class
+	buffer int            // series
 }
 
 // NewStreamed makes Data of a stream, which has n series. Shuffled epochs go through a
@@ -29,9 +28,9 @@ func NewStreamed(p *preprocess.Pipeline, s *Stream, n int, classes []string, buf
 	if len(s.Channels) != len(p.Channels) {
 		return nil, fmt.Errorf("dataset: %s: %s, want %d as the training data has", s.Name, plural(len(s.Channels), "channel"), len(p.Channels))
 	}
-	d := &Streamed{stream: s, prepare: p, number: map[string]int{}, buffer: max(buffer, 1)}
+	d := &Streamed{stream: s, number: map[string]int{}, buffer: max(buffer, 1)}
 	// A series may be shorter than the window: that is seen only when it is read.
-	d.facts = Facts{Name: s.Name, N: n, Steps: p.Window, Channels: p.Features(), Outputs: s.Outputs, Uneven: s.Window == 0 || p.Steps(s.Window) < p.Window, LastStep: s.LastStep}
+	d.facts = Facts{Name: s.Name, N: n, Steps: p.Window, Channels: p.Features(), Outputs: s.Outputs, Uneven: s.Window == 0 || p.Steps(s.Window) < p.Window, LastStep: s.LastStep, Pipeline: p}
 	if s.Outputs == 0 {
 		d.facts.Classes = slices.Clone(classes)
 		for i, name := range classes {
@@ -84,8 +83,8 @@ func (d *Streamed) Epoch(seed uint64, epoch int) iter.Seq2[Example, error] {
 
 // example writes what the model reads of one series to values.
 func (d *Streamed) example(values []float32, one Series) (e Example, err error) {
-	e.Values = values
-	if e.Length, err = d.prepare.ApplyPadded(values, one.Values, one.Steps); err != nil {
+	e.Values, e.Recorded = values, one.Values
+	if e.Length, err = d.facts.Pipeline.ApplyPadded(values, one.Values, one.Steps); err != nil {
 		return e, fmt.Errorf("%w (%s)", err, one.Where)
 	}
 	if d.facts.Outputs > 0 {
@@ -106,7 +105,7 @@ func (d *Streamed) example(values []float32, one Series) (e Example, err error) 
 // Set reads all of it into memory.
 func (d *Streamed) Set() (*Set, error) {
 	f := d.facts
-	s := &Set{Name: f.Name, Steps: f.Steps, Channels: f.Channels, Classes: f.Classes, Outputs: f.Outputs, LastStep: f.LastStep}
+	s := &Set{Name: f.Name, Steps: f.Steps, Channels: f.Channels, Classes: f.Classes, Outputs: f.Outputs, LastStep: f.LastStep, Pipeline: f.Pipeline}
 	s.Values = make([]float32, 0, f.N*f.Steps*f.Channels)
 	s.Lengths = make([]int, 0, f.N)
 	uneven := false
@@ -116,6 +115,7 @@ func (d *Streamed) Set() (*Set, error) {
 		}
 		s.Values = append(s.Values, e.Values...)
 		s.Lengths = append(s.Lengths, e.Length)
+		s.Recorded = append(s.Recorded, e.Recorded)
 		uneven = uneven || e.Length != f.Steps
 		if f.Outputs > 0 {
 			s.Targets = append(s.Targets, e.Targets...)

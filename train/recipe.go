@@ -16,7 +16,7 @@ func Defaults() Config {
 			NumLayers:  2,
 			Quantize:   quant.Ternary,
 			Dropout:    0.05,
-			Positions:  spec.Rotary,
+			Positions:  spec.Learned,
 			Pooling:    spec.Mean,
 		},
 		Epochs:      epochsMost,
@@ -26,7 +26,7 @@ func Defaults() Config {
 		Warmup:      0.1,
 		WeightDecay: 0.01,
 		ClipNorm:    1,
-		Augment:     Augment{Jitter: 0.1, Scale: 0.1, Shift: 0.125},
+		Augment:     Augment{Jitter: 0.05, Scale: 0.1, Shift: 0.08},
 	}
 }
 
@@ -44,14 +44,15 @@ const fewSteps = 16
 
 // Recipe is the default recipe for data of such a shape: Defaults, and
 //
-//   - few steps are pooled by the last, which has seen the others, many by their mean;
+//   - few steps are pooled by the last, which has seen the others, and get rotary
+//     positions; many are pooled by their mean;
 //   - where class or targets belong to the last step, that step is what is pooled, and
 //     sequences are not shifted in time, which would move it;
 //   - epochs by the number of sequences.
 func Recipe(f dataset.Facts) Config {
 	c := Defaults()
 	if f.Steps <= fewSteps || f.LastStep {
-		c.Model.Pooling = spec.LastTimestep
+		c.Model.Pooling, c.Model.Positions = spec.LastTimestep, spec.Rotary
 	}
 	if f.LastStep {
 		c.Augment.Shift = 0

@@ -12,6 +12,7 @@ import (
 
 	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/solver"
 )
@@ -44,8 +45,9 @@ type Trainer struct {
 	history      []Epoch
 	running      tally // of the epoch that is under way
 	best         best
-	codes        Codes  // at the end of the last epoch
-	sum          string // of the data; found when it is first asked for
+	codes        Codes     // at the end of the last epoch
+	sum          string    // of the data; found when it is first asked for
+	recorded     []float32 // a series that is augmented
 }
 
 // best is the weights of the epoch that did best on the validation part.
@@ -210,7 +212,11 @@ func (t *Trainer) epoch(ctx context.Context, r *rate, yield func(Event, error) b
 			yield(Event{}, err)
 			return false
 		}
-		if b.add(e); b.full() {
+		if err := b.add(e); err != nil {
+			yield(Event{}, err)
+			return false
+		}
+		if b.full() {
 			left -= len(b.examples)
 			event, err := t.update(b)
 			r.seen += len(b.examples)
@@ -247,18 +253,37 @@ func (t *Trainer) newBatch(n int) (*batch, error) {
 func (b *batch) full() bool { return len(b.examples) == b.p.batch }
 
 // add copies a sequence in, and changes the copy by the augmentation.
-func (b *batch) add(e dataset.Example) {
+func (b *batch) add(e dataset.Example) error {
 	weight := float32(1)
 	if b.t.classWeights != nil {
 		weight = b.t.classWeights[e.Label]
 	}
-	x := b.p.set(len(b.examples), e, weight)
-	channels := b.t.facts.Channels
-	// Padding stays as it is.
-	b.t.cfg.Augment.apply(x[len(x)-e.Length*channels:], e.Length, channels, b.rng)
-	e.Values = nil
+	err := b.augment(b.p.set(len(b.examples), e, weight), e)
+	e.Values, e.Recorded = nil, nil
 	e.Targets = slices.Clone(e.Targets)
 	b.examples = append(b.examples, e)
+	return err
+}
+
+// augment writes what becomes of e to its place x in the batch.
+func (b *batch) augment(x []float32, e dataset.Example) error {
+	a, p := b.t.cfg.Augment, b.t.facts.Pipeline
+	if a == (Augment{}) {
+		return nil
+	}
+	if p == nil || e.Recorded == nil {
+		channels := b.t.facts.Channels
+		// Padding stays as it is.
+		a.apply(x[len(x)-e.Length*channels:], e.Length, preprocess.Identity(channels), b.rng)
+		return nil
+	}
+	b.t.recorded = append(b.t.recorded[:0], e.Recorded...)
+	steps := len(e.Recorded) / len(p.Channels)
+	a.apply(b.t.recorded, steps, p.Scale, b.rng)
+	if _, err := p.ApplyPadded(x, b.t.recorded, steps); err != nil {
+		return fmt.Errorf("train: augmentation: %w", err)
+	}
+	return nil
 }
 
 // update makes a step on a batch.

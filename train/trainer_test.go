@@ -53,7 +53,7 @@ func stepOn(t *testing.T, tr *Trainer, indices []int) {
 	b, err := tr.newBatch(len(indices))
 	require.NoError(t, err)
 	for _, i := range indices {
-		b.add(tr.data.(*dataset.Set).Example(i))
+		require.NoError(t, b.add(tr.data.(*dataset.Set).Example(i)))
 	}
 	_, err = tr.update(b)
 	require.NoError(t, err)
