@@ -13,16 +13,14 @@ import (
 type Augment struct {
 	Jitter float64 `json:"jitter"` // deviation of the noise added to each value, in deviations of its channel
 	Scale  float64 `json:"scale"`  // deviation of the factor of each sequence, about 1
-	// Shift is the largest circular shift in time, either way, as a part of the
-	// sequence; above 0 it is a step or more.
-	Shift float64 `json:"shift"`
+	Shift  float64 `json:"shift"`  // largest circular shift in time, either way, as a part of the sequence
 }
 
 // apply changes x [steps, channels] in place, in the units of scale. Missing values stay
 // missing.
 func (a Augment) apply(x []float32, steps int, scale preprocess.Scaler, rng *rand.Rand) {
 	if a.Shift > 0 {
-		most := max(1, int(a.Shift*float64(steps)))
+		most := int(a.Shift * float64(steps))
 		shift(x, steps, rng.IntN(2*most+1)-most)
 	}
 	channels := len(scale.Mean)

@@ -44,8 +44,9 @@ const fewSteps = 16
 
 // Recipe is the default recipe for data of such a shape: Defaults, and
 //
-//   - few steps are pooled by the last, which has seen the others, and get rotary
-//     positions; many are pooled by their mean;
+//   - few steps are pooled by the last, which has seen the others, with rotary
+//     positions, and augmented by more noise and less of a shift, since each of them
+//     says more; many are pooled by their mean;
 //   - where class or targets belong to the last step, that step is what is pooled, and
 //     sequences are not shifted in time, which would move it;
 //   - epochs by the number of sequences.
@@ -53,6 +54,7 @@ func Recipe(f dataset.Facts) Config {
 	c := Defaults()
 	if f.Steps <= fewSteps || f.LastStep {
 		c.Model.Pooling, c.Model.Positions = spec.LastTimestep, spec.Rotary
+		c.Augment.Jitter, c.Augment.Shift = 0.1, 0.04
 	}
 	if f.LastStep {
 		c.Augment.Shift = 0
