@@ -13,9 +13,9 @@ go build -o "$tmp/qat" ./cmd/qat
 
 compare() { echo; echo "== $1"; "$tmp/qat" compare -q --seeds 5 "${@:2}"; }
 
-compare digits
-go run ./scripts/recording >"$tmp/recording.csv"
-compare recording --data "$tmp/recording.csv" --label activity --group session --window 60 --stride 15 --modes float,ternary
 for set in BasicMotions GunPoint ItalyPowerDemand ArrowHead; do
   [ -z "$dir" ] || compare "$set" --data "$dir/${set}_TRAIN.ts" --test "$dir/${set}_TEST.ts"
 done
+compare digits
+go run ./scripts/recording >"$tmp/recording.csv"
+compare recording --data "$tmp/recording.csv" --label activity --group session --window 60 --stride 15 --modes float,ternary

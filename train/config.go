@@ -22,6 +22,9 @@ type Config struct {
 	// Model is what to train. EmbedDim and WindowSize are the data's.
 	Model spec.Model `json:"model"`
 	Seed  uint64     `json:"seed"`
+	// Init is the file of latents that the parameters began as; empty for fresh ones.
+	// Whoever makes the trainer reads it: see Trainer.StartFrom.
+	Init string `json:"init,omitempty"`
 
 	Epochs      int     `json:"epochs"`
 	BatchSize   int     `json:"batch_size"`

@@ -167,6 +167,24 @@ func (t *Trainer) perEpoch() int { return (t.facts.N + t.cfg.BatchSize - 1) / t.
 // steps is the number of steps of the whole run.
 func (t *Trainer) steps() int { return t.cfg.Epochs * t.perEpoch() }
 
+// StartFrom begins with the latents of a trained model, for instance one with float
+// weights, in place of fresh ones.
+//
+// Errors: a training that has begun; other parameters or classes than the model's.
+func (t *Trainer) StartFrom(m *Model) error {
+	if t.step > 0 {
+		return fmt.Errorf("train: start from a model: %d steps were made already", t.step)
+	}
+	if !slices.Equal(t.task.Classes, m.task.Classes) {
+		return fmt.Errorf("train: start from a model: its classes are %q, the data's %q", m.task.Classes, t.task.Classes)
+	}
+	err := t.CopyFrom(m)
+	if err == nil {
+		t.codes, err = t.Codes()
+	}
+	return err
+}
+
 // Config returns the configuration with what the data decided filled in.
 func (t *Trainer) Config() Config { return t.cfg }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/qat-go/qat/checkpoint"
@@ -358,4 +359,24 @@ func TestImpliedActivations(t *testing.T) {
 		tr := trainerOf(t, cfg, toySet(53, 1))
 		assert.Equal(t, c.want, tr.Spec().Activations, tr.Spec().WeightModes())
 	}
+}
+
+func TestStartFrom(t *testing.T) {
+	c := toyConfig()
+	c.Model.Quantize, c.Model.Activations = quant.Float, spec.FloatActivations
+	float := trainerOf(t, c, toySet(53, 1))
+	finish(t, float)
+	ternary := trainerOf(t, toyConfig(), toySet(53, 1))
+	require.NoError(t, ternary.StartFrom(float.Model))
+	assert.Equal(t, latents(t, float.Model), latents(t, ternary.Model))
+	codes, err := ternary.Codes()
+	require.NoError(t, err)
+	assert.Equal(t, codes, ternary.codes, "flips are counted from the weights that it began with")
+	finish(t, ternary)
+	assert.ErrorContains(t, ternary.StartFrom(float.Model), "steps were made already")
+
+	set := toySet(53, 1)
+	set.Classes = slices.Clone(set.Classes)
+	set.Classes[0] = "another"
+	assert.ErrorContains(t, trainerOf(t, toyConfig(), set).StartFrom(float.Model), "its classes are")
 }

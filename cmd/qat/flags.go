@@ -4,6 +4,8 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/qat-go/qat/dataset"
@@ -95,6 +97,7 @@ func (r *recipe) register(f *pflag.FlagSet) {
 	m, c := &r.config.Model, &r.config
 	if r.one {
 		f.Var(&weightModes{model: m}, "quantize", "float, binary, ternary, int4 or int8; of some layers another, as 'ternary,blocks.0.ffn.*=int8', of which the last to match holds")
+		f.StringVar(&c.Init, "init", c.Init, "begin with the latent weights of a finished run of the same dimensions, for instance one with --quantize float")
 		f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order, dropout and augmentation")
 	}
 	f.Var(textValue{&m.Granularity, "name"}, "granularity", "a scale for each weight (tensor) or for each of its outputs (channel)")
@@ -155,7 +158,7 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 	if m.IsFloat() && m.Activations == spec.Int8Activations {
 		errs = append(errs, errors.New("--activations: int8 activations are for quantized weights: want float with --quantize float"))
 	}
-	errs = append(errs, r.judgeData())
+	errs = append(errs, r.judgeData(), r.judgeInit())
 	if r.was("test-fraction") && s.TestFraction == 0 {
 		errs = append(errs, fmt.Errorf("--test-fraction has no use: the test part is given (--split %s)", s.Split))
 	}
@@ -166,6 +169,26 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 		errs = append(errs, errors.New("--patience needs a --validation-fraction"))
 	}
 	return errors.Join(append(errs, r.config.Validate())...)
+}
+
+// judgeInit makes the path of --init one that holds from any directory.
+func (r *recipe) judgeInit() error {
+	path := r.config.Init
+	if path == "" {
+		return nil
+	}
+	if !r.one {
+		return fmt.Errorf("--config: it begins with the weights of %s, but every mode is trained from fresh ones: take init out", path)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, latentsFile)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("--init: %w", err)
+	}
+	var err error
+	r.config.Init, err = filepath.Abs(path)
+	return err
 }
 
 // weightModes is the mode of all layers and those of some, as a flag.

@@ -76,7 +76,7 @@ func (r *recipe) settle(data dataset.Data) error {
 		m.Quantize, m.LayerModes = mode, nil
 	}
 	r.implyActivations()
-	return r.config.Validate()
+	return errors.Join(r.config.Validate(), r.judgeInit())
 }
 
 // implyActivations takes float activations where the numerics or the weights leave

@@ -49,6 +49,7 @@ A resumed run ends with the bytes of an uninterrupted one.`,
   qat train --data mine.csv --label activity --group session --window 60 --stride 15 -o mine
   qat train --data mine.csv --target acc_x --horizon 10 --group session --window 60 --stride 15
   qat train --data series.csv --validation-fraction 0.2 --patience 10
+  qat train --quantize float -o float && qat train --init float -o ternary
   qat train --config mine/config.json --quantize binary -o binary
   qat train --json | tail -n 1
   qat train --resume quick`,
@@ -253,7 +254,22 @@ func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, 
 		return nil, parts, err
 	}
 	t, err = train.New(o.config, parts.Train, parts.Validation)
+	if err == nil && o.config.Init != "" {
+		err = startFrom(t, o.config.Init)
+	}
 	return t, parts, err
+}
+
+// startFrom begins with the latents in a file.
+func startFrom(t *train.Trainer, path string) error {
+	m, _, err := train.Load(path)
+	if err != nil {
+		return err
+	}
+	if err := t.StartFrom(m); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // noRunToResume says what is in dir instead of an unfinished run.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/train"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -134,7 +136,9 @@ func TestConfigFiles(t *testing.T) {
 	require.Equal(t, statusOK, status, errs)
 	c, err := readRunConfig(filepath.Join(dir, configFile))
 	require.NoError(t, err)
-	defaults := newRecipe(true).config
+	digits, err := dataset.Digits()
+	require.NoError(t, err)
+	defaults := train.Recipe(digits.Facts())
 	assert.Equal(t, []int{1, 512, 16, 4, 1}, []int{c.Config.Epochs, c.Config.BatchSize, c.Config.Model.HiddenSize, c.Config.Model.NumHeads, c.Config.Model.NumLayers}, "flags over the file")
 	assert.Equal(t, defaults.LearnRate, c.Config.LearnRate, "and the file over defaults")
 	assert.Equal(t, defaults.Model.Positions, c.Config.Model.Positions)
