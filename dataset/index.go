@@ -105,8 +105,9 @@ func (x *Index) classes() []string {
 	return sortedClasses(seen)
 }
 
-// overlaps tells whether two windows of the index can share steps.
-func (x *Index) overlaps() bool { return x.Stride > 0 && x.Stride < x.Window }
+// overlaps tells whether two windows of the index can share steps, the step of a
+// target included.
+func (x *Index) overlaps() bool { return x.Stride > 0 && x.Stride < x.Window+x.Horizon }
 
 // touch tells whether series i, which comes first, reaches into series j: steps
 // or a target of i are steps of j.

@@ -100,9 +100,13 @@ func (x *Index) Split(o SplitOptions) (*Partition, error) {
 	case o.By == SplitByTime:
 		err = x.splitTime(parts, o)
 	case x.overlaps() && !o.LeakOverlaps:
-		err = x.fault("%w (stride %d is less than window %d), so a split by series puts nearly the same window "+
+		reach := fmt.Sprintf("window %d", x.Window)
+		if x.Horizon > 0 {
+			reach += fmt.Sprintf(" + horizon %d", x.Horizon)
+		}
+		err = x.fault("%w (stride %d is less than %s), so a split by series puts nearly the same window "+
 			"into two parts: split by group or by time, or set a stride of %d or more, or allow the leak by name",
-			ErrOverlap, x.Stride, x.Window, x.Window)
+			ErrOverlap, x.Stride, reach, x.Window+x.Horizon)
 	default:
 		err = x.splitSeries(parts, o)
 	}

@@ -104,6 +104,9 @@ func (s Source) Validate() error {
 	if embedded && len(s.Test) > 0 {
 		fault("test files need training files")
 	}
+	if p := s.Prepare; p.Frame < 0 || p.Hop < 0 {
+		fault("frame %d, hop %d, want 0 or more of each", p.Frame, p.Hop)
+	}
 	if s.Memory < 0 {
 		fault("memory of %d bytes, want 0 or more", s.Memory)
 	}

@@ -5,7 +5,7 @@
 # training file held out, eight times). Test parts are never read. docs/recipes.md
 # keeps the result.
 #
-#   bash scripts/recipes.sh DIR                  # every row: about half an hour on two cores
+#   bash scripts/recipes.sh DIR                  # every row: about a quarter of an hour on two cores
 #   bash scripts/recipes.sh DIR --pooling last   # one of your own
 set -euo pipefail
 DIR=$(cd "${1:?name the folder of the .ts files}" && pwd)
@@ -45,15 +45,7 @@ fi
 echo "| | digits | BasicMotions | GunPoint | ItalyPowerDemand | ArrowHead |"
 echo "|---|---|---|---|---|---|"
 row
-row --frame 1
-row --frame 8 --hop 4
-row --scale-inputs
-row --pooling last
-row --pooling mean
-row --positions learned
-row --positions none
+row --pooling last --positions rotary
+row --pooling mean --positions learned
 row --jitter 0 --scaling 0 --shift 0
-row --jitter 0
-row --scaling 0
-row --shift 0
-row --dropout 0.2
+row --frame 8 --hop 4

@@ -70,6 +70,9 @@ func runExport(o exportOptions, c *console) error {
 	if o.output == "" {
 		o.output = filepath.Join(o.dir, modelFile)
 	}
+	if sameFile(o.output, filepath.Join(o.dir, latentsFile)) {
+		return fmt.Errorf("--output %s: those are the latent weights that the model is made of: name another file", o.output)
+	}
 	s, err := ship(o.output, trained, saved.Preprocess, test, why)
 	if err != nil {
 		return err
@@ -92,6 +95,16 @@ func runExport(o exportOptions, c *console) error {
 		{"parity", s.parityText()},
 	})
 	return nil
+}
+
+// sameFile tells whether two names are of one file that is there.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // loadRun loads the latent weights of a run directory.

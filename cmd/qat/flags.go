@@ -79,7 +79,7 @@ func (r *recipe) registerData(f *pflag.FlagSet) {
 	f.IntVar(&s.Prepare.Frame, "frame", s.Prepare.Frame, "consecutive steps that the model reads as one; 1 for none; default: by the length of the series")
 	f.IntVar(&s.Prepare.Hop, "hop", s.Prepare.Hop, "steps from one frame to the next; default: --frame, or by the length of the series")
 	f.BoolVar(&s.Prepare.Center, "center", s.Prepare.Center, "take each frame's mean out and keep it beside; default: by the length of the series")
-	f.BoolVar(&s.Prepare.ScaleInputs, "scale-inputs", s.Prepare.ScaleInputs, "standardise what the model reads, after frames are made, too; default: by the length of the series")
+	f.BoolVar(&s.Prepare.ScaleInputs, "scale-inputs", s.Prepare.ScaleInputs, "standardise what the model reads, after frames are made, too")
 	f.BoolVar(&s.Prepare.Raw, "raw", s.Prepare.Raw, "leave a file's channels unscaled; default: standardised by the training part")
 	f.IntVar(&d.memory, "memory", d.memory, "MiB of sequences to hold; files with more are read anew for each epoch and shuffled in so much")
 	f.StringSliceVar(&d.test, "test", d.test, "files of the test part; default: split off the data")
@@ -159,6 +159,9 @@ func (r *recipe) judge(cmd *cobra.Command) error {
 		errs = append(errs, errors.New("--activations: int8 activations are for quantized weights: want float with --quantize float"))
 	}
 	errs = append(errs, r.judgeData(), r.judgeInit())
+	if p := s.Prepare; r.was("center") && !p.Center && p.Frame == 0 {
+		errs = append(errs, errors.New("--center=false needs a --frame: frames that the length of the series asks for are centred"))
+	}
 	if r.was("test-fraction") && s.TestFraction == 0 {
 		errs = append(errs, fmt.Errorf("--test-fraction has no use: the test part is given (--split %s)", s.Split))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/train"
@@ -228,5 +230,51 @@ func TestPackedUsage(t *testing.T) {
 		assert.Contains(t, errs, want)
 		assert.Contains(t, errs, "\nRun 'qat ")
 		assert.Empty(t, out)
+	}
+}
+
+// TestOutputOverInput names as output what the command reads.
+func TestOutputOverInput(t *testing.T) {
+	dir := t.TempDir()
+	status, _, errs := command(append([]string{"train", "-q", "-o", dir}, quick...)...)
+	require.Equal(t, statusOK, status, errs)
+	input := write(t, "x.csv", strings.Repeat("0.5,", 63)+"0.5\n")
+	latents := filepath.Join(dir, latentsFile)
+	for _, tc := range []struct {
+		file string
+		args []string
+	}{
+		{latents, []string{"export", dir, "-o", latents}},
+		{input, []string{"predict", dir, "--input", input, "--output", input}},
+	} {
+		before, err := os.ReadFile(tc.file)
+		require.NoError(t, err)
+		status, _, errs := command(tc.args...)
+		assert.Equal(t, statusFailed, status)
+		assert.Contains(t, errs, "name another file")
+		after, err := os.ReadFile(tc.file)
+		require.NoError(t, err)
+		assert.Equal(t, before, after, tc.file)
+	}
+}
+
+// TestNewRunOverOld begins a run where one has finished: nothing of the old one may
+// stand beside the new one's config while that is under way.
+func TestNewRunOverOld(t *testing.T) {
+	dir := t.TempDir()
+	status, _, errs := command(append([]string{"train", "-q", "-o", dir}, quick...)...)
+	require.Equal(t, statusOK, status, errs)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	o := trainOptions{recipe: newRecipe(true), dir: dir}
+	o.config.Epochs = 1
+	digits, err := dataset.Digits()
+	require.NoError(t, err)
+	tr, err := train.New(o.config, digits, nil)
+	require.NoError(t, err)
+	_, err = o.describe(ctx, tr)
+	require.NoError(t, err)
+	for _, name := range []string{latentsFile, modelFile, reportFile, curveFile, metricsCSVFile} {
+		assert.NoFileExists(t, filepath.Join(dir, name))
 	}
 }

@@ -76,6 +76,11 @@ func runPredict(o predictOptions, c *console) error {
 	if err != nil {
 		return err
 	}
+	for _, in := range append([]string{file}, o.files...) {
+		if sameFile(o.output, in) {
+			return fmt.Errorf("--output %s: that is what is read: name another file", o.output)
+		}
+	}
 	m, err := infer.New(p)
 	if err != nil {
 		return err

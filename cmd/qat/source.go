@@ -147,7 +147,7 @@ func (r *recipe) judgeEmbedded() error {
 	if s.Split != dataset.SplitRandom {
 		s.TestFraction = 0
 	}
-	unused := r.listGiven([]string{"format", "label", "group", "target", "channels", "window", "stride", "horizon", "label-rule", "task", "frame", "hop", "raw", "memory", "test", "leak-overlaps"})
+	unused := r.listGiven([]string{"format", "label", "group", "target", "channels", "window", "stride", "horizon", "label-rule", "task", "frame", "hop", "center", "scale-inputs", "raw", "memory", "test", "leak-overlaps"})
 	if unused != "" {
 		return fmt.Errorf("%s: for files, and the data is the embedded %s", unused, s.Name)
 	}

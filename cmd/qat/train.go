@@ -215,6 +215,12 @@ func (o *trainOptions) describe(ctx context.Context, t *train.Trainer) (command 
 		return c.Command, err
 	}
 	command = commandLine(ctx)
+	// What a finished run left here must not stand beside what is not of it.
+	for _, name := range []string{latentsFile, modelFile, curveFile, metricsCSVFile, reportFile} {
+		if err := os.Remove(filepath.Join(o.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", err
+		}
+	}
 	return command, runConfig{command, t.Config(), o.source}.write(o.dir)
 }
 
