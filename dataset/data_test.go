@@ -219,25 +219,6 @@ func TestSetEpoch(t *testing.T) {
 	}
 }
 
-func TestSharedGroups(t *testing.T) {
-	var rows strings.Builder
-	rows.WriteString("x,who,class\n")
-	for i := range 60 {
-		fmt.Fprintf(&rows, "%d,p%d,%s\n", i%7, i/20, []string{"a", "b"}[i/10%2])
-	}
-	path := filepath.Join(t.TempDir(), "r.csv")
-	require.NoError(t, os.WriteFile(path, []byte(rows.String()), 0o666))
-	s := Source{
-		Files: []string{path}, Test: []string{path}, Split: SplitAuto,
-		Recording: RecordingOptions{Label: "class", Group: "who", Window: 5},
-	}
-	_, err := s.Load()
-	assert.ErrorContains(t, err, `group "p0" is in the training files too`)
-	s.LeakOverlaps = true
-	_, err = s.Load()
-	assert.NoError(t, err)
-}
-
 func TestHorizonOverlaps(t *testing.T) {
 	x := &Index{Name: "x", Window: 30, Stride: 30, Horizon: 25, n: 9}
 	_, err := x.Split(SplitOptions{Test: 0.3, By: SplitBySeries})

@@ -168,24 +168,7 @@ func (r *reading) split() (train, validation, test *part, classes []string, err 
 	if own.Outputs != all.Outputs {
 		return nil, nil, nil, nil, fmt.Errorf("dataset: %s: saw %s, want %s as the training data has", own.Name, learnt(own.Outputs), learnt(all.Outputs))
 	}
-	if both := sharedGroup(all.index.Groups, own.index.Groups); both != "" && !r.LeakOverlaps {
-		return nil, nil, nil, nil, fmt.Errorf("dataset: %s: group %q is in the training files too, want each wholly in one part, or allow the leak by name", own.Name, both)
-	}
 	return train, validation, &part{own.Stream, own.index.Len(), own.held}, classes, nil
-}
-
-// sharedGroup is the first of b's groups that a has, or "".
-func sharedGroup(a, b []string) string {
-	seen := map[string]bool{}
-	for _, name := range a {
-		seen[name] = true
-	}
-	for _, name := range b {
-		if name != "" && seen[name] {
-			return name
-		}
-	}
-	return ""
 }
 
 // learnt is what series with so many targets are for.

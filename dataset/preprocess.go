@@ -85,7 +85,7 @@ func FitPreprocess(o PreprocessOptions, channels []string, seq iter.Seq2[Series,
 		return nil, errors.New("dataset: preprocessing is fitted to no series, want 1 or more")
 	}
 	o.fill(longest, len(channels))
-	p := &preprocess.Pipeline{Channels: slices.Clone(channels), Scale: fit.Scaler(), Frame: o.Frame, Hop: o.Hop, Center: o.Center}
+	p := &preprocess.Pipeline{Channels: slices.Clone(channels), Scale: fit.Scaler(), Frame: o.Frame, Hop: o.Hop, Center: o.Center, Longest: longest}
 	if o.Raw {
 		p.Scale = preprocess.Identity(len(channels))
 	}

@@ -36,6 +36,9 @@ type Pipeline struct {
 	Center   bool     `json:"center,omitempty"`
 	Inputs   *Scaler  `json:"inputs,omitempty"` // of the features, after frames are made
 	Window   int      `json:"window"`           // T
+	// Longest is how many time steps the longest series has that it was fitted to; 0
+	// where that is not known. It changes nothing: a longer one may be a mistake.
+	Longest int `json:"longest,omitempty"`
 }
 
 // featuresMost bounds what a saved model can ask memory for.

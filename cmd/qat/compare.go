@@ -131,7 +131,7 @@ type comparing struct {
 func runCompare(ctx context.Context, o compareOptions, c *console) error {
 	parts, err := o.source.Load()
 	if err != nil {
-		return err
+		return o.asRows(err)
 	}
 	if err := o.settle(parts.Train); err != nil {
 		return err

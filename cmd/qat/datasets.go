@@ -62,11 +62,11 @@ func runDatasets(cmd *cobra.Command, r *recipe, asJSON bool) error {
 	}
 	stream, err := r.source.Open(r.source.Files)
 	if err != nil {
-		return err
+		return r.asRows(err)
 	}
 	d, err := dataset.Describe(stream)
 	if err != nil {
-		return err
+		return r.asRows(err)
 	}
 	if asJSON {
 		writeJSON(w, d)

@@ -94,6 +94,9 @@ func runPredict(o predictOptions, c *console) error {
 	}
 	all := newPredictions(m, p, o.raw)
 	long, most := 0, stepsOf(p)
+	if p.Input != nil && p.Input.Longest > 0 {
+		most = p.Input.Longest
+	}
 	err = predictEach(m, stream.All(), func(one dataset.Series, out []float32) error {
 		if one.Steps > most {
 			long++
@@ -104,8 +107,8 @@ func runPredict(o predictOptions, c *console) error {
 		return withColumns(format, err)
 	}
 	if long > 0 && format == dataset.FormatWide {
-		c.log.Warn("rows have more values than the model reads: the last are read; a column that is no value, as a class, is to be named by --ignore",
-			"rows", long, "steps read", most)
+		c.log.Warn("rows are longer than any that the model was trained on: a column that is no value, as a class, is to be named by --ignore",
+			"rows", long, "steps in training", most)
 	}
 	if err := all.write(o.output, c); err != nil {
 		return err

@@ -188,3 +188,18 @@ func absolute(paths []string) ([]string, error) {
 	}
 	return out, nil
 }
+
+// errRowIsSeries is how a .csv without --window is read.
+var errRowIsSeries = errors.New("each row is a series")
+
+// asRows adds to an error about a cell of a file with a series a row that it was read so.
+func (r *recipe) asRows(err error) error {
+	var fault *dataset.FormatError
+	if !errors.As(err, &fault) {
+		return err
+	}
+	if format, _ := r.source.FileFormat(); format == dataset.FormatWide {
+		return fmt.Errorf("%w (%w)", err, errRowIsSeries)
+	}
+	return err
+}

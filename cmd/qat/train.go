@@ -247,7 +247,7 @@ func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, 
 		c.log.Info("resumed", "directory", o.dir, "step", t.Step())
 	}
 	if parts, err = o.source.Load(); err != nil || t != nil {
-		return t, parts, err
+		return t, parts, o.asRows(err)
 	}
 	// What would stop the run at its end must not be found out there.
 	if steps, err := o.checkpoints().Steps(); err == nil && len(steps) > 0 {

@@ -83,6 +83,17 @@ func TestRemedy(t *testing.T) {
 	}
 }
 
+// TestRowIsSeries has a recording that is not said to be one.
+func TestRowIsSeries(t *testing.T) {
+	path := write(t, "mine.csv", "session,x,activity\np01,1,a\np01,2,b\n")
+	for _, args := range [][]string{{"datasets", path}, {"train", "--data", path}, {"compare", "--data", path}} {
+		status, _, errs := command(args...)
+		assert.Equal(t, statusFailed, status)
+		assert.Contains(t, errs, `saw "p01", want a number (each row is a series)`)
+		assert.Contains(t, errs, "Try --window")
+	}
+}
+
 func TestVersion(t *testing.T) {
 	status, out, _ := command("--version")
 	assert.Equal(t, statusOK, status)
