@@ -48,7 +48,7 @@ func graphSums(t *testing.T, c samebits.Case) samebits.Sums {
 	}
 	if c.SameSign {
 		up, down := ok(w.m.ParamValue("net.blocks.0.ffn.up.bias")), ok(w.m.ParamValue("net.blocks.0.ffn.down.weight"))
-		requireUnlikeFloatSum(t, up, down, len(up) > 1040)
+		requireUnlikeFloatSum(t, up, down, c.Spec.Granularity, len(up) > 1040)
 	}
 	size := c.Spec.WindowSize * c.Spec.EmbedDim
 	in := sequences{make([]float32, len(windows)*size), make([]int, len(windows))}
