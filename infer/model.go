@@ -91,6 +91,10 @@ func (m *Model) Channels() int {
 	return m.spec.EmbedDim
 }
 
+// Missing says whether NaN may stand for a value that is missing: it may where the
+// model has an input pipeline and values were missing in training too.
+func (m *Model) Missing() bool { return m.input != nil && m.input.Missing }
+
 // ChannelNames returns the input's channels in order; nil where they have no names.
 func (m *Model) ChannelNames() []string {
 	if m.input == nil {
