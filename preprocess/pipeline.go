@@ -39,9 +39,11 @@ type Pipeline struct {
 	// Missing says that values may be missing, because some of the data that it was
 	// fitted to were. Without it a NaN is an error: the model never read a filled one.
 	Missing bool `json:"missing,omitempty"`
-	// Longest is how many time steps the longest series has that it was fitted to; 0
-	// where that is not known. It changes nothing: a longer one may be a mistake.
-	Longest int `json:"longest,omitempty"`
+	// Shortest and Longest are how many time steps the series have that it was fitted
+	// to; 0 where that is not known. They change nothing: one of another length may be
+	// a mistake.
+	Shortest int `json:"shortest,omitempty"`
+	Longest  int `json:"longest,omitempty"`
 }
 
 // featuresMost bounds what a saved model can ask memory for.
