@@ -23,6 +23,7 @@ type cache struct{ keys, values []float32 }
 // with it: so the bits are those of the whole sequence.
 func (m *Model) run(w *workspace, x []float32, from, n int, caches []cache) ([]float32, error) {
 	hidden := m.spec.HiddenSize
+	w.attention = m.attentionOver(from + n)
 	h := room(&w.stream, n*hidden)
 	if m.projection != nil {
 		m.projection.forward(h, x, n)
@@ -95,14 +96,14 @@ func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
 	keys, values := room(&c.keys, last*hidden), room(&c.values, last*hidden)
 	for i := range n {
 		row, at := qkv.Data[i*3*hidden:(i+1)*3*hidden], (s.from+i)*hidden
-		m.attention.Turn(keys[at:at+hidden], row[hidden:2*hidden], s.from+i)
+		w.attention.Turn(keys[at:at+hidden], row[hidden:2*hidden], s.from+i)
 		copy(values[at:at+hidden], row[2*hidden:])
 	}
 	query, weights := room(&w.query, hidden), room(&w.weights, last)
 	for i := range s.keep {
 		t := s.from + skip + i
-		m.attention.Turn(query, qkv.Data[(skip+i)*3*hidden:][:hidden], t)
-		m.attention.Step(a[i*hidden:(i+1)*hidden], weights[:t+1], query, keys, values)
+		w.attention.Turn(query, qkv.Data[(skip+i)*3*hidden:][:hidden], t)
+		w.attention.Step(a[i*hidden:(i+1)*hidden], weights[:t+1], query, keys, values)
 	}
 	return nil
 }

@@ -39,8 +39,9 @@ type Model struct {
 	classes    []string
 	targets    *preprocess.Scaler
 
-	mu   sync.Mutex
-	idle []*workspace // as many as there were calls at once
+	mu    sync.Mutex
+	idle  []*workspace // as many as there were calls at once
+	turns *turns       // as many as steps were met, with rotary positions
 }
 
 // Open reads a model from a file.

@@ -3,6 +3,8 @@ package infer
 import (
 	"slices"
 	"sync"
+
+	"github.com/qat-go/qat/internal/kernel"
 )
 
 // workspace is the memory of one call, kept for the next.
@@ -16,6 +18,8 @@ type workspace struct {
 	// weights are one step's of attention to those up to it.
 	weights []float32
 	caches  [1]cache
+
+	attention kernel.Attention
 
 	scales []float32 // [n], of a layer's input
 	codes  []int8    // [n, in]
