@@ -82,6 +82,9 @@ func TestPredict_cells(t *testing.T) {
 		file := write(t, "x.csv", row+"1\n"+row+cell+"\n")
 		fails(t, "dataset: "+file+want, "predict", dir, "--input", file)
 	}
+	records, _ := trainedOn(t, "--data", write(t, "mine.csv", recording(3)), "--label", "activity", "--group", "session", "--window", "20")
+	headless := write(t, "x.csv", row+"1\n")
+	fails(t, "dataset: "+headless+`: channel column "x", want a number from 1 to 20: the file has no header (and 1 more)`, "predict", records, "--input", headless)
 	empty := write(t, "x.csv", "")
 	fails(t, "dataset: "+empty+": saw an empty file, want rows of cells", "predict", dir, "--input", empty)
 }

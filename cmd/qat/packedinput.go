@@ -113,12 +113,13 @@ func (in *inputFlags) open(p *packed.Model, stdin io.Reader) (s *dataset.Stream,
 	return s, source.Format, nil
 }
 
-// oneLine joins the lines of an error.
+// oneLine is the first of an error's lines, and how many more there are.
 func oneLine(err error) error {
-	if text := err.Error(); strings.Contains(text, "\n") {
-		return errors.New(strings.ReplaceAll(text, "\n", "; "))
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return err
 	}
-	return err
+	return fmt.Errorf("%s (and %d more)", first, 1+strings.Count(rest, "\n"))
 }
 
 // judgeFormat reports the flags that a format or a model has no use for, and those
