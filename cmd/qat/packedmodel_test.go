@@ -165,7 +165,7 @@ func TestPackedFaults(t *testing.T) {
 		{"infinite value", digits, write(t, "i.csv", row+strings.Replace(row, "1,1,", "1,1e39,", 1)), `i.csv: line 2, column 2: saw "1e39", want a number that fits 32 bits`},
 		{"no number", digits, write(t, "t.csv", row+strings.Replace(row, "1,1,", "1,one,", 1)), `t.csv: line 2, column 2: saw "one", want a number`},
 		{"ragged", digits, write(t, "r.csv", row+"1,2\n"), "r.csv: line 2: saw 2 columns, want 64, as the first row has"},
-		{"no channel", records, write(t, "c.csv", strings.NewReplacer("x,y", "u,v").Replace(rec)), `c.csv: no channel column "x": the columns are session, u, v, activity; dataset: `},
+		{"no channel", records, write(t, "c.csv", strings.NewReplacer("x,y", "u,v").Replace(rec)), `c.csv: no channel column "x": the columns are session, u, v, activity (and 1 more)`},
 		{"too short", records, write(t, "s.csv", "x,y\n1,2\n3,4\n"), "s.csv: no window: the longest unbroken run is 2 rows, want window 20"},
 		{"no format", digits, write(t, "x.dat", row), `no format is known by the name ".dat"`},
 	} {
