@@ -4,7 +4,7 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-//go:generate go -C gen run . -out ../gen_gemm_amd64.s -stubs ../gen_gemm_amd64.go -pkg kernel
+//go:generate go -C gen run . -set gemm -out ../gen_gemm_amd64.s -stubs ../gen_gemm_amd64.go -pkg kernel
 
 func fastVariants() (v []variant) {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {

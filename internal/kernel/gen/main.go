@@ -1,20 +1,36 @@
-// Command gen writes the assembly of package kernel. It is a module of its own, so
-// that the library does not depend on what it needs.
+// Command gen writes the assembly of package kernel, one set of functions a run. It
+// is a module of its own, so that the library does not depend on what it needs.
 //
 //	go generate ./internal/kernel
 package main
 
 import (
+	"flag"
+	"log"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// sets are what can be written, each to a file of its own.
+var sets = map[string]func(){
+	"gemm": func() {
+		gemmAVX512()
+		gemmAVX2()
+		transposeAVX2()
+		spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
+		spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
+	},
+}
+
 func main() {
+	name := flag.String("set", "", "the functions to write")
+	flag.Parse()
+	set := sets[*name]
+	if set == nil {
+		log.Fatalf("there is no set %q", *name)
+	}
 	ConstraintExpr("!purego")
-	gemmAVX512()
-	gemmAVX2()
-	transposeAVX2()
-	spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
-	spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
+	set()
 	Generate()
 }
