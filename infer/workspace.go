@@ -18,8 +18,9 @@ type workspace struct {
 	caches  [1]cache
 
 	scales []float32 // [n], of a layer's input
-	codes  []int8    // [n, in]
-	values []float32 // [n, in], or [in]
+	codes  []int8    // of its rows
+	sums   []int32   // of those, [n]
+	values []float32 // [n, in]
 
 	part  part // of a batch, where there is one
 	group sync.WaitGroup

@@ -85,34 +85,6 @@ func newGemm(c, a, b Matrix, transA, transB, accumulate bool) (g gemm, any bool)
 	return g, true
 }
 
-// GemmInt8 writes the exact integer product a*b of codes, rounded once to
-// float32, to c. Shapes: a [rows, k]; b [k, cols], bStride apart; c [rows, cols].
-func GemmInt8(c Matrix, a []int8, aStride int, b []int8, bStride, k int) {
-	need("int8 product's left side", len(a), (c.Rows-1)*aStride+k)
-	need("int8 product's right side", len(b), (k-1)*bStride+c.Cols)
-	need("int8 product", len(c.Data), (c.Rows-1)*c.Stride+c.Cols)
-	Parallel(c.Rows, rowGrain(c.Cols*k), func(lo, hi int) {
-		acc := make([]int32, c.Cols) // rare: see quant.MaxExactIn
-		for i := lo; i < hi; i++ {
-			clear(acc)
-			for p, x := range a[i*aStride : i*aStride+k] {
-				if x == 0 {
-					continue
-				}
-				x := int32(x)
-				row := b[p*bStride : p*bStride+c.Cols]
-				for j, w := range row {
-					acc[j] += x * int32(w)
-				}
-			}
-			out := c.Data[i*c.Stride : i*c.Stride+c.Cols]
-			for j, v := range acc {
-				out[j] = float32(v)
-			}
-		}
-	})
-}
-
 // Chain writes x*w + bias to y, each output one ascending chain over the inputs
 // from +0, the bias last. Shapes: x [rows, in]; w [in, out]; bias [out]; y [rows, out].
 func Chain(y, x, w, bias []float32, rows int) {

@@ -181,7 +181,21 @@ var productBits = map[string]func() string{
 	},
 	"gemm_int8": func() string {
 		y := make([]float32, 37*41)
-		GemmInt8(Dense(y, 37, 41), codes8(23, 37*2003, 127), 2003, codes8(24, 2003*41, 127), 41, 2003)
+		x, codes, w := NewIntRows(37, 2003), codes8(23, 37*2003, 127), make([]float32, 2003*41)
+		for i := range 37 {
+			x.Scales[i] = 1
+			for k, v := range codes[i*2003 : (i+1)*2003] {
+				x.Codes[i*IntStride(2003)+k] = v
+				x.Sums[i] += int32(v)
+			}
+		}
+		for i, v := range codes8(24, len(w), 127) {
+			w[i] = float32(v)
+		}
+		l := NewIntLayer(2003, 41, 8)
+		l.SetColumns(Dense(w, 2003, 41))
+		l.SetScales([]float32{1}, make([]float32, 41))
+		l.Forward(Dense(y, 37, 41), x, 0, 1)
 		return hashBits(y)
 	},
 }

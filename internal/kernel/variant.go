@@ -6,10 +6,11 @@ import "os"
 type variant struct {
 	name string
 	gemm gemmKernel
+	ints *intKernel
 }
 
 // variants are those that this build has and this CPU can run, the best last.
-var variants = append([]variant{{"generic", gemmGeneric}}, fastVariants()...)
+var variants = append([]variant{{name: "generic", gemm: gemmGeneric, ints: &intGeneric}}, fastVariants()...)
 
 // chosen is the variant in use. The environment's QAT_KERNEL (generic, avx2,
 // avx512) names another than the best; a name that cannot be had changes nothing.

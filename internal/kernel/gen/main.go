@@ -21,6 +21,16 @@ var sets = map[string]func(){
 		spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
 		spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
 	},
+	"int": func() {
+		intTileAVX512()
+		for _, bits := range []int{1, 2, 4} {
+			unpackAVX512(bits)
+		}
+		for _, bits := range []int{1, 2, 4, 8} {
+			intRowAVX512(bits)
+		}
+		packColumnsAVX512()
+	},
 }
 
 func main() {
