@@ -10,12 +10,12 @@ func fastVariants() (v []variant) {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
 		return nil
 	}
-	v = append(v, variant{name: "avx2", ints: &intGeneric, gemm: gemmKernel{
+	v = append(v, variant{name: "avx2", ints: &intAVX2, gemm: gemmKernel{
 		tile: gemmAVX2, high: 6, wide: 16, grain: 1 << 20,
 		pack: packKernel{spread: spreadAVX2, lanes: 8, transpose: transposeAVX2},
 	}})
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW {
-		ints := intGeneric
+		ints := intAVX2
 		if cpu.X86.HasAVX512VNNI {
 			ints = intAVX512
 		}

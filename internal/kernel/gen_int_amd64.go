@@ -9,21 +9,6 @@ package kernel
 //go:noescape
 func intTileAVX512(rows int, cols int, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)
 
-// unpack1AVX512 is intKernel.unpack.
-//
-//go:noescape
-func unpack1AVX512(dst []uint8, src []uint8)
-
-// unpack2AVX512 is intKernel.unpack.
-//
-//go:noescape
-func unpack2AVX512(dst []uint8, src []uint8)
-
-// unpack4AVX512 is intKernel.unpack.
-//
-//go:noescape
-func unpack4AVX512(dst []uint8, src []uint8)
-
 // intRow1AVX512 computes one row of outs outputs, of rounds of 32 inputs, from panels with 1 bits a code.
 //
 //go:noescape
@@ -44,7 +29,53 @@ func intRow4AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale f
 //go:noescape
 func intRow8AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
 
+// intAddAVX2 adds to acc, 32 sums a row, the products of 1 or 2 rows of x with blocks of
+// w, wStep apart. Sums of run groups fit 16 bits.
+//
+//go:noescape
+func intAddAVX2(rows int, groups int, run int, x []int8, xRow int, w []uint8, wStep int, acc []int32)
+
+// intScaleAVX2 makes 32 outputs of sums, which begin with start.
+//
+//go:noescape
+func intScaleAVX2(y []float32, acc []int32, start int, scale float32, factors []float32, bias []float32)
+
+// unpack1AVX512 is intKernel.unpack.
+//
+//go:noescape
+func unpack1AVX512(dst []uint8, src []uint8)
+
+// unpack2AVX512 is intKernel.unpack.
+//
+//go:noescape
+func unpack2AVX512(dst []uint8, src []uint8)
+
+// unpack4AVX512 is intKernel.unpack.
+//
+//go:noescape
+func unpack4AVX512(dst []uint8, src []uint8)
+
 // packColumnsAVX512 is intKernel.packColumns, for groups > 0.
 //
 //go:noescape
 func packColumnsAVX512(panel []uint8, src []float32, srcRow int, groups int, offset int)
+
+// unpack1AVX2 is intKernel.unpack.
+//
+//go:noescape
+func unpack1AVX2(dst []uint8, src []uint8)
+
+// unpack2AVX2 is intKernel.unpack.
+//
+//go:noescape
+func unpack2AVX2(dst []uint8, src []uint8)
+
+// unpack4AVX2 is intKernel.unpack.
+//
+//go:noescape
+func unpack4AVX2(dst []uint8, src []uint8)
+
+// packColumnsAVX2 is intKernel.packColumns, for groups > 0.
+//
+//go:noescape
+func packColumnsAVX2(panel []uint8, src []float32, srcRow int, groups int, offset int)

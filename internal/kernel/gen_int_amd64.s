@@ -1957,141 +1957,6 @@ loop1:
 	VZEROUPPER
 	RET
 
-// func unpack1AVX512(dst []uint8, src []uint8)
-// Requires: AVX, AVX512F
-TEXT ·unpack1AVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst_base+0(FP), AX
-	MOVQ         src_base+24(FP), CX
-	MOVQ         src_len+32(FP), DX
-	MOVL         $0x02020202, BX
-	VPBROADCASTD BX, Z0
-
-loop:
-	VMOVDQU64 (CX), Z1
-	VPSLLD    $0x01, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, (AX)
-	VPANDD    Z0, Z1, Z2
-	VMOVDQU64 Z2, 128(AX)
-	VPSRLD    $0x01, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 256(AX)
-	VPSRLD    $0x02, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 384(AX)
-	VPSRLD    $0x03, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 512(AX)
-	VPSRLD    $0x04, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 640(AX)
-	VPSRLD    $0x05, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 768(AX)
-	VPSRLD    $0x06, Z1, Z1
-	VPANDD    Z0, Z1, Z1
-	VMOVDQU64 Z1, 896(AX)
-	VMOVDQU64 64(CX), Z1
-	VPSLLD    $0x01, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 64(AX)
-	VPANDD    Z0, Z1, Z2
-	VMOVDQU64 Z2, 192(AX)
-	VPSRLD    $0x01, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 320(AX)
-	VPSRLD    $0x02, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 448(AX)
-	VPSRLD    $0x03, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 576(AX)
-	VPSRLD    $0x04, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 704(AX)
-	VPSRLD    $0x05, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 832(AX)
-	VPSRLD    $0x06, Z1, Z1
-	VPANDD    Z0, Z1, Z1
-	VMOVDQU64 Z1, 960(AX)
-	ADDQ      $0x00000080, CX
-	ADDQ      $0x00000400, AX
-	SUBQ      $0x00000080, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-// func unpack2AVX512(dst []uint8, src []uint8)
-// Requires: AVX, AVX512F
-TEXT ·unpack2AVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst_base+0(FP), AX
-	MOVQ         src_base+24(FP), CX
-	MOVQ         src_len+32(FP), DX
-	MOVL         $0x03030303, BX
-	VPBROADCASTD BX, Z0
-
-loop:
-	VMOVDQU64 (CX), Z1
-	VPANDD    Z0, Z1, Z2
-	VMOVDQU64 Z2, (AX)
-	VPSRLD    $0x02, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 128(AX)
-	VPSRLD    $0x04, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 256(AX)
-	VPSRLD    $0x06, Z1, Z1
-	VPANDD    Z0, Z1, Z1
-	VMOVDQU64 Z1, 384(AX)
-	VMOVDQU64 64(CX), Z1
-	VPANDD    Z0, Z1, Z2
-	VMOVDQU64 Z2, 64(AX)
-	VPSRLD    $0x02, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 192(AX)
-	VPSRLD    $0x04, Z1, Z2
-	VPANDD    Z0, Z2, Z2
-	VMOVDQU64 Z2, 320(AX)
-	VPSRLD    $0x06, Z1, Z1
-	VPANDD    Z0, Z1, Z1
-	VMOVDQU64 Z1, 448(AX)
-	ADDQ      $0x00000080, CX
-	ADDQ      $0x00000200, AX
-	SUBQ      $0x00000080, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-// func unpack4AVX512(dst []uint8, src []uint8)
-// Requires: AVX, AVX512F
-TEXT ·unpack4AVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst_base+0(FP), AX
-	MOVQ         src_base+24(FP), CX
-	MOVQ         src_len+32(FP), DX
-	MOVL         $0x0f0f0f0f, BX
-	VPBROADCASTD BX, Z0
-
-loop:
-	VMOVDQU64 (CX), Z1
-	VPANDD    Z0, Z1, Z2
-	VMOVDQU64 Z2, (AX)
-	VPSRLD    $0x04, Z1, Z1
-	VPANDD    Z0, Z1, Z1
-	VMOVDQU64 Z1, 128(AX)
-	VMOVDQU64 64(CX), Z1
-	VPANDD    Z0, Z1, Z2
-	VMOVDQU64 Z2, 64(AX)
-	VPSRLD    $0x04, Z1, Z1
-	VPANDD    Z0, Z1, Z1
-	VMOVDQU64 Z1, 192(AX)
-	ADDQ      $0x00000080, CX
-	ADDQ      $0x00000100, AX
-	SUBQ      $0x00000080, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
 // func intRow1AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, SSE
 TEXT ·intRow1AVX512(SB), NOSPLIT, $0-152
@@ -2106,21 +1971,21 @@ TEXT ·intRow1AVX512(SB), NOSPLIT, $0-152
 	VPBROADCASTD CX, Z0
 	MOVSS        scale+72(FP), X1
 	VBROADCASTSS X1, Z1
-	MOVL         $0x01010101, CX
+	MOVQ         $0x01010101, CX
 	VPBROADCASTD CX, Z2
-	MOVL         $0x02020202, CX
+	MOVQ         $0x02020202, CX
 	VPBROADCASTD CX, Z3
-	MOVL         $0x04040404, CX
+	MOVQ         $0x04040404, CX
 	VPBROADCASTD CX, Z4
-	MOVL         $0x08080808, CX
+	MOVQ         $0x08080808, CX
 	VPBROADCASTD CX, Z5
-	MOVL         $0x10101010, CX
+	MOVQ         $0x10101010, CX
 	VPBROADCASTD CX, Z6
-	MOVL         $0x20202020, CX
+	MOVQ         $0x20202020, CX
 	VPBROADCASTD CX, Z7
-	MOVL         $0x40404040, CX
+	MOVQ         $0x40404040, CX
 	VPBROADCASTD CX, Z8
-	MOVL         $0x80808080, CX
+	MOVQ         $0x80808080, CX
 	VPBROADCASTD CX, Z9
 
 panel:
@@ -2262,13 +2127,13 @@ TEXT ·intRow2AVX512(SB), NOSPLIT, $0-152
 	VPBROADCASTD CX, Z0
 	MOVSS        scale+72(FP), X1
 	VBROADCASTSS X1, Z1
-	MOVL         $0x03030303, CX
+	MOVQ         $0x03030303, CX
 	VPBROADCASTD CX, Z2
-	MOVL         $0x0c0c0c0c, CX
+	MOVQ         $0x0c0c0c0c, CX
 	VPBROADCASTD CX, Z3
-	MOVL         $0x30303030, CX
+	MOVQ         $0x30303030, CX
 	VPBROADCASTD CX, Z4
-	MOVL         $0xc0c0c0c0, CX
+	MOVQ         $0xc0c0c0c0, CX
 	VPBROADCASTD CX, Z5
 
 panel:
@@ -2404,9 +2269,9 @@ TEXT ·intRow4AVX512(SB), NOSPLIT, $0-152
 	VPBROADCASTD CX, Z0
 	MOVSS        scale+72(FP), X1
 	VBROADCASTSS X1, Z1
-	MOVL         $0x0f0f0f0f, CX
+	MOVQ         $0x0f0f0f0f, CX
 	VPBROADCASTD CX, Z2
-	MOVL         $0xf0f0f0f0, CX
+	MOVQ         $0xf0f0f0f0, CX
 	VPBROADCASTD CX, Z3
 
 panel:
@@ -2542,7 +2407,7 @@ TEXT ·intRow8AVX512(SB), NOSPLIT, $0-152
 	VPBROADCASTD CX, Z0
 	MOVSS        scale+72(FP), X1
 	VBROADCASTSS X1, Z1
-	MOVL         $0xffffffff, CX
+	MOVQ         $0xffffffff, CX
 	VPBROADCASTD CX, Z2
 
 panel:
@@ -2654,6 +2519,314 @@ round:
 	VZEROUPPER
 	RET
 
+// func intAddAVX2(rows int, groups int, run int, x []int8, xRow int, w []uint8, wStep int, acc []int32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·intAddAVX2(SB), NOSPLIT, $0-112
+	MOVQ         groups+8(FP), AX
+	MOVQ         run+16(FP), CX
+	MOVQ         xRow+48(FP), DX
+	MOVQ         wStep+80(FP), BX
+	MOVQ         x_base+24(FP), SI
+	MOVQ         w_base+56(FP), DI
+	MOVQ         acc_base+88(FP), R8
+	LEAQ         (SI)(DX*1), DX
+	MOVQ         $0x00010001, R9
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y0
+	MOVQ         rows+0(FP), R9
+	CMPQ         R9, $0x01
+	JEQ          one
+
+two:
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y8, Y8, Y8
+	MOVQ    CX, R9
+	CMPQ    R9, AX
+	CMOVQGT AX, R9
+	SUBQ    R9, AX
+
+looptwo:
+	VPBROADCASTD (SI), Y9
+	ADDQ         $0x04, SI
+	VPBROADCASTD (DX), Y10
+	ADDQ         $0x04, DX
+	VMOVDQU      (DI), Y11
+	VPMADDUBSW   Y9, Y11, Y12
+	VPADDW       Y12, Y1, Y1
+	VPMADDUBSW   Y10, Y11, Y11
+	VPADDW       Y11, Y5, Y5
+	VMOVDQU      32(DI), Y11
+	VPMADDUBSW   Y9, Y11, Y12
+	VPADDW       Y12, Y2, Y2
+	VPMADDUBSW   Y10, Y11, Y11
+	VPADDW       Y11, Y6, Y6
+	VMOVDQU      64(DI), Y11
+	VPMADDUBSW   Y9, Y11, Y12
+	VPADDW       Y12, Y3, Y3
+	VPMADDUBSW   Y10, Y11, Y11
+	VPADDW       Y11, Y7, Y7
+	VMOVDQU      96(DI), Y11
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y4, Y4
+	VPMADDUBSW   Y10, Y11, Y9
+	VPADDW       Y9, Y8, Y8
+	ADDQ         BX, DI
+	DECQ         R9
+	JNE          looptwo
+	VPMADDWD     Y0, Y1, Y1
+	VPADDD       (R8), Y1, Y1
+	VMOVDQU      Y1, (R8)
+	VPMADDWD     Y0, Y2, Y2
+	VPADDD       32(R8), Y2, Y2
+	VMOVDQU      Y2, 32(R8)
+	VPMADDWD     Y0, Y3, Y3
+	VPADDD       64(R8), Y3, Y3
+	VMOVDQU      Y3, 64(R8)
+	VPMADDWD     Y0, Y4, Y4
+	VPADDD       96(R8), Y4, Y4
+	VMOVDQU      Y4, 96(R8)
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       128(R8), Y5, Y5
+	VMOVDQU      Y5, 128(R8)
+	VPMADDWD     Y0, Y6, Y6
+	VPADDD       160(R8), Y6, Y6
+	VMOVDQU      Y6, 160(R8)
+	VPMADDWD     Y0, Y7, Y7
+	VPADDD       192(R8), Y7, Y7
+	VMOVDQU      Y7, 192(R8)
+	VPMADDWD     Y0, Y8, Y8
+	VPADDD       224(R8), Y8, Y8
+	VMOVDQU      Y8, 224(R8)
+	TESTQ        AX, AX
+	JNE          two
+	VZEROUPPER
+	RET
+
+one:
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	MOVQ    CX, DX
+	CMPQ    DX, AX
+	CMOVQGT AX, DX
+	SUBQ    DX, AX
+
+loopone:
+	VPBROADCASTD (SI), Y5
+	ADDQ         $0x04, SI
+	VMOVDQU      (DI), Y6
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VMOVDQU      32(DI), Y6
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y2, Y2
+	VMOVDQU      64(DI), Y6
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      96(DI), Y6
+	VPMADDUBSW   Y5, Y6, Y5
+	VPADDW       Y5, Y4, Y4
+	ADDQ         BX, DI
+	DECQ         DX
+	JNE          loopone
+	VPMADDWD     Y0, Y1, Y1
+	VPADDD       (R8), Y1, Y1
+	VMOVDQU      Y1, (R8)
+	VPMADDWD     Y0, Y2, Y2
+	VPADDD       32(R8), Y2, Y2
+	VMOVDQU      Y2, 32(R8)
+	VPMADDWD     Y0, Y3, Y3
+	VPADDD       64(R8), Y3, Y3
+	VMOVDQU      Y3, 64(R8)
+	VPMADDWD     Y0, Y4, Y4
+	VPADDD       96(R8), Y4, Y4
+	VMOVDQU      Y4, 96(R8)
+	TESTQ        AX, AX
+	JNE          one
+	VZEROUPPER
+	RET
+
+// func intScaleAVX2(y []float32, acc []int32, start int, scale float32, factors []float32, bias []float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·intScaleAVX2(SB), NOSPLIT, $0-112
+	MOVQ         y_base+0(FP), AX
+	MOVQ         acc_base+24(FP), CX
+	MOVQ         factors_base+64(FP), DX
+	MOVQ         bias_base+88(FP), BX
+	MOVQ         start+48(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	MOVSS        scale+56(FP), X1
+	VBROADCASTSS X1, Y1
+	VPADDD       (CX), Y0, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (DX), Y1, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       (BX), Y2, Y2
+	VMOVUPS      Y2, (AX)
+	VPADDD       32(CX), Y0, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       32(DX), Y1, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       32(BX), Y2, Y2
+	VMOVUPS      Y2, 32(AX)
+	VPADDD       64(CX), Y0, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       64(DX), Y1, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       64(BX), Y2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VPADDD       96(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       96(DX), Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       96(BX), Y0, Y0
+	VMOVUPS      Y0, 96(AX)
+	VZEROUPPER
+	RET
+
+// func unpack1AVX512(dst []uint8, src []uint8)
+// Requires: AVX, AVX512F
+TEXT ·unpack1AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         src_base+24(FP), CX
+	MOVQ         src_len+32(FP), DX
+	MOVQ         $0x02020202, BX
+	VPBROADCASTD BX, Z0
+
+loop:
+	VMOVDQU64 (CX), Z1
+	VPSLLD    $0x01, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, (AX)
+	VPANDD    Z0, Z1, Z2
+	VMOVDQU64 Z2, 128(AX)
+	VPSRLD    $0x01, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 256(AX)
+	VPSRLD    $0x02, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 384(AX)
+	VPSRLD    $0x03, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 512(AX)
+	VPSRLD    $0x04, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 640(AX)
+	VPSRLD    $0x05, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 768(AX)
+	VPSRLD    $0x06, Z1, Z1
+	VPANDD    Z0, Z1, Z1
+	VMOVDQU64 Z1, 896(AX)
+	VMOVDQU64 64(CX), Z1
+	VPSLLD    $0x01, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 64(AX)
+	VPANDD    Z0, Z1, Z2
+	VMOVDQU64 Z2, 192(AX)
+	VPSRLD    $0x01, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 320(AX)
+	VPSRLD    $0x02, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 448(AX)
+	VPSRLD    $0x03, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 576(AX)
+	VPSRLD    $0x04, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 704(AX)
+	VPSRLD    $0x05, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 832(AX)
+	VPSRLD    $0x06, Z1, Z1
+	VPANDD    Z0, Z1, Z1
+	VMOVDQU64 Z1, 960(AX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000400, AX
+	SUBQ      $0x00000080, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func unpack2AVX512(dst []uint8, src []uint8)
+// Requires: AVX, AVX512F
+TEXT ·unpack2AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         src_base+24(FP), CX
+	MOVQ         src_len+32(FP), DX
+	MOVQ         $0x03030303, BX
+	VPBROADCASTD BX, Z0
+
+loop:
+	VMOVDQU64 (CX), Z1
+	VPANDD    Z0, Z1, Z2
+	VMOVDQU64 Z2, (AX)
+	VPSRLD    $0x02, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 128(AX)
+	VPSRLD    $0x04, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 256(AX)
+	VPSRLD    $0x06, Z1, Z1
+	VPANDD    Z0, Z1, Z1
+	VMOVDQU64 Z1, 384(AX)
+	VMOVDQU64 64(CX), Z1
+	VPANDD    Z0, Z1, Z2
+	VMOVDQU64 Z2, 64(AX)
+	VPSRLD    $0x02, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 192(AX)
+	VPSRLD    $0x04, Z1, Z2
+	VPANDD    Z0, Z2, Z2
+	VMOVDQU64 Z2, 320(AX)
+	VPSRLD    $0x06, Z1, Z1
+	VPANDD    Z0, Z1, Z1
+	VMOVDQU64 Z1, 448(AX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000200, AX
+	SUBQ      $0x00000080, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func unpack4AVX512(dst []uint8, src []uint8)
+// Requires: AVX, AVX512F
+TEXT ·unpack4AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         src_base+24(FP), CX
+	MOVQ         src_len+32(FP), DX
+	MOVQ         $0x0f0f0f0f, BX
+	VPBROADCASTD BX, Z0
+
+loop:
+	VMOVDQU64 (CX), Z1
+	VPANDD    Z0, Z1, Z2
+	VMOVDQU64 Z2, (AX)
+	VPSRLD    $0x04, Z1, Z1
+	VPANDD    Z0, Z1, Z1
+	VMOVDQU64 Z1, 128(AX)
+	VMOVDQU64 64(CX), Z1
+	VPANDD    Z0, Z1, Z2
+	VMOVDQU64 Z2, 64(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VPANDD    Z0, Z1, Z1
+	VMOVDQU64 Z1, 192(AX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000100, AX
+	SUBQ      $0x00000080, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
 // func packColumnsAVX512(panel []uint8, src []float32, srcRow int, groups int, offset int)
 // Requires: AVX, AVX512F
 TEXT ·packColumnsAVX512(SB), NOSPLIT, $0-72
@@ -2674,32 +2847,337 @@ group:
 	VCVTPS2DQ (CX), Z3
 	VPADDD    Z0, Z3, Z3
 	VPSLLD    $0x08, Z3, Z3
-	VPORD     Z3, Z1, Z1
+	VPADDD    Z3, Z1, Z1
 	VCVTPS2DQ 64(CX), Z3
 	VPADDD    Z0, Z3, Z3
 	VPSLLD    $0x08, Z3, Z3
-	VPORD     Z3, Z2, Z2
+	VPADDD    Z3, Z2, Z2
 	ADDQ      DX, CX
 	VCVTPS2DQ (CX), Z3
 	VPADDD    Z0, Z3, Z3
 	VPSLLD    $0x10, Z3, Z3
-	VPORD     Z3, Z1, Z1
+	VPADDD    Z3, Z1, Z1
 	VCVTPS2DQ 64(CX), Z3
 	VPADDD    Z0, Z3, Z3
 	VPSLLD    $0x10, Z3, Z3
-	VPORD     Z3, Z2, Z2
+	VPADDD    Z3, Z2, Z2
 	ADDQ      DX, CX
 	VCVTPS2DQ (CX), Z3
 	VPADDD    Z0, Z3, Z3
 	VPSLLD    $0x18, Z3, Z3
-	VPORD     Z3, Z1, Z1
+	VPADDD    Z3, Z1, Z1
 	VCVTPS2DQ 64(CX), Z3
 	VPADDD    Z0, Z3, Z3
 	VPSLLD    $0x18, Z3, Z3
-	VPORD     Z3, Z2, Z2
+	VPADDD    Z3, Z2, Z2
 	ADDQ      DX, CX
 	VMOVDQU64 Z1, (AX)
 	VMOVDQU64 Z2, 64(AX)
+	ADDQ      $0x00000080, AX
+	DECQ      BX
+	JNE       group
+	VZEROUPPER
+	RET
+
+// func unpack1AVX2(dst []uint8, src []uint8)
+// Requires: AVX, AVX2
+TEXT ·unpack1AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         src_base+24(FP), CX
+	MOVQ         src_len+32(FP), DX
+	MOVQ         $0x02020202, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+
+loop:
+	VMOVDQU (CX), Y1
+	VPSLLD  $0x01, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, (AX)
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 128(AX)
+	VPSRLD  $0x01, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 256(AX)
+	VPSRLD  $0x02, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 384(AX)
+	VPSRLD  $0x03, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 512(AX)
+	VPSRLD  $0x04, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 640(AX)
+	VPSRLD  $0x05, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 768(AX)
+	VPSRLD  $0x06, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 896(AX)
+	VMOVDQU 32(CX), Y1
+	VPSLLD  $0x01, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 32(AX)
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 160(AX)
+	VPSRLD  $0x01, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 288(AX)
+	VPSRLD  $0x02, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 416(AX)
+	VPSRLD  $0x03, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 544(AX)
+	VPSRLD  $0x04, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 672(AX)
+	VPSRLD  $0x05, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 800(AX)
+	VPSRLD  $0x06, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 928(AX)
+	VMOVDQU 64(CX), Y1
+	VPSLLD  $0x01, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 64(AX)
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 192(AX)
+	VPSRLD  $0x01, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 320(AX)
+	VPSRLD  $0x02, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 448(AX)
+	VPSRLD  $0x03, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 576(AX)
+	VPSRLD  $0x04, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 704(AX)
+	VPSRLD  $0x05, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 832(AX)
+	VPSRLD  $0x06, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 960(AX)
+	VMOVDQU 96(CX), Y1
+	VPSLLD  $0x01, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 96(AX)
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 224(AX)
+	VPSRLD  $0x01, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 352(AX)
+	VPSRLD  $0x02, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 480(AX)
+	VPSRLD  $0x03, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 608(AX)
+	VPSRLD  $0x04, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 736(AX)
+	VPSRLD  $0x05, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 864(AX)
+	VPSRLD  $0x06, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 992(AX)
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000400, AX
+	SUBQ    $0x00000080, DX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+// func unpack2AVX2(dst []uint8, src []uint8)
+// Requires: AVX, AVX2
+TEXT ·unpack2AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         src_base+24(FP), CX
+	MOVQ         src_len+32(FP), DX
+	MOVQ         $0x03030303, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+
+loop:
+	VMOVDQU (CX), Y1
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, (AX)
+	VPSRLD  $0x02, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 128(AX)
+	VPSRLD  $0x04, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 256(AX)
+	VPSRLD  $0x06, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 384(AX)
+	VMOVDQU 32(CX), Y1
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 32(AX)
+	VPSRLD  $0x02, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 160(AX)
+	VPSRLD  $0x04, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 288(AX)
+	VPSRLD  $0x06, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 416(AX)
+	VMOVDQU 64(CX), Y1
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 64(AX)
+	VPSRLD  $0x02, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 192(AX)
+	VPSRLD  $0x04, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 320(AX)
+	VPSRLD  $0x06, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 448(AX)
+	VMOVDQU 96(CX), Y1
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 96(AX)
+	VPSRLD  $0x02, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 224(AX)
+	VPSRLD  $0x04, Y1, Y2
+	VPAND   Y0, Y2, Y2
+	VMOVDQU Y2, 352(AX)
+	VPSRLD  $0x06, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 480(AX)
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000200, AX
+	SUBQ    $0x00000080, DX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+// func unpack4AVX2(dst []uint8, src []uint8)
+// Requires: AVX, AVX2
+TEXT ·unpack4AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         src_base+24(FP), CX
+	MOVQ         src_len+32(FP), DX
+	MOVQ         $0x0f0f0f0f, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+
+loop:
+	VMOVDQU (CX), Y1
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, (AX)
+	VPSRLD  $0x04, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 128(AX)
+	VMOVDQU 32(CX), Y1
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 32(AX)
+	VPSRLD  $0x04, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 160(AX)
+	VMOVDQU 64(CX), Y1
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 64(AX)
+	VPSRLD  $0x04, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 192(AX)
+	VMOVDQU 96(CX), Y1
+	VPAND   Y0, Y1, Y2
+	VMOVDQU Y2, 96(AX)
+	VPSRLD  $0x04, Y1, Y1
+	VPAND   Y0, Y1, Y1
+	VMOVDQU Y1, 224(AX)
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000100, AX
+	SUBQ    $0x00000080, DX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+// func packColumnsAVX2(panel []uint8, src []float32, srcRow int, groups int, offset int)
+// Requires: AVX, AVX2
+TEXT ·packColumnsAVX2(SB), NOSPLIT, $0-72
+	MOVQ         panel_base+0(FP), AX
+	MOVQ         src_base+24(FP), CX
+	MOVQ         srcRow+48(FP), DX
+	MOVQ         groups+56(FP), BX
+	MOVQ         offset+64(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	SHLQ         $0x02, DX
+
+group:
+	VCVTPS2DQ (CX), Y1
+	VPADDD    Y0, Y1, Y1
+	VCVTPS2DQ 32(CX), Y2
+	VPADDD    Y0, Y2, Y2
+	VCVTPS2DQ 64(CX), Y3
+	VPADDD    Y0, Y3, Y3
+	VCVTPS2DQ 96(CX), Y4
+	VPADDD    Y0, Y4, Y4
+	ADDQ      DX, CX
+	VCVTPS2DQ (CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x08, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VCVTPS2DQ 32(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x08, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VCVTPS2DQ 64(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x08, Y5, Y5
+	VPADDD    Y5, Y3, Y3
+	VCVTPS2DQ 96(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x08, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	ADDQ      DX, CX
+	VCVTPS2DQ (CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VCVTPS2DQ 32(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VCVTPS2DQ 64(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPADDD    Y5, Y3, Y3
+	VCVTPS2DQ 96(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	ADDQ      DX, CX
+	VCVTPS2DQ (CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x18, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VCVTPS2DQ 32(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x18, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VCVTPS2DQ 64(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x18, Y5, Y5
+	VPADDD    Y5, Y3, Y3
+	VCVTPS2DQ 96(CX), Y5
+	VPADDD    Y0, Y5, Y5
+	VPSLLD    $0x18, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	ADDQ      DX, CX
+	VMOVDQU   Y1, (AX)
+	VMOVDQU   Y2, 32(AX)
+	VMOVDQU   Y3, 64(AX)
+	VMOVDQU   Y4, 96(AX)
 	ADDQ      $0x00000080, AX
 	DECQ      BX
 	JNE       group

@@ -34,3 +34,66 @@ func intLayerRowAVX512(l *IntLayer, y []float32, x []int8, sum int32, scale floa
 	}
 	row(l.out, IntStride(l.in)/rowPad, x, l.panels, -l.offset()*int(sum), scale, l.scales, l.bias, y)
 }
+
+// intAVX2 multiplies bytes in pairs, whose sums fit 16 bits: int8 codes in two halves
+// of 4 bits.
+var intAVX2 = intKernel{
+	tile: intTileAVX2, high: 12,
+	unpack:      unpackPanelAVX2,
+	packColumns: packColumnsAVX2,
+}
+
+func unpackPanelAVX2(dst, src []uint8, bits int) {
+	switch bits {
+	case 1:
+		unpack1AVX2(dst, src)
+	case 2:
+		unpack2AVX2(dst, src)
+	case 4:
+		unpack4AVX2(dst, src)
+	}
+}
+
+// The largest numbers of groups whose sums fit 16 bits: of 2*127 and of 15*127, two a
+// group.
+const (
+	runOfTwo     = 64
+	runOfFifteen = 8
+)
+
+func intTileAVX2(rows, cols, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors, bias, y []float32, yRow int) {
+	var halves []uint8
+	if offset == 128 {
+		buf := borrowBytes(2 * groups * blockSize)
+		defer byteScratch.Put(buf)
+		halves = *buf
+		unpack4AVX2(halves, w[:groups*blockSize])
+	}
+	for i := 0; i < rows; i += 2 {
+		n := min(2, rows-i)
+		x := x[i*xRow:]
+		var acc [2 * panelOuts]int32
+		switch offset {
+		case 1:
+			intAddAVX2(n, groups, runOfTwo, x, xRow, w, blockSize, acc[:])
+		case 8:
+			intAddAVX2(n, groups, runOfFifteen, x, xRow, w, blockSize, acc[:])
+		default:
+			intAddAVX2(n, groups, runOfFifteen, x, xRow, halves[blockSize:], 2*blockSize, acc[:])
+			for j := range acc {
+				acc[j] <<= 4
+			}
+			intAddAVX2(n, groups, runOfFifteen, x, xRow, halves, 2*blockSize, acc[:])
+		}
+		for j := i; j < i+n; j++ {
+			start, sum, out := -offset*int(sums[j*step]), acc[(j-i)*panelOuts:], y[j*yRow:]
+			if cols == panelOuts {
+				intScaleAVX2(out, sum, start, scales[j*step], factors, bias)
+				continue
+			}
+			var edge [panelOuts]float32
+			intScaleAVX2(edge[:], sum, start, scales[j*step], factors, bias)
+			copy(out[:cols], edge[:cols])
+		}
+	}
+}

@@ -143,44 +143,91 @@ func fields(bits int) (f []field) {
 	return f
 }
 
-// broadcastByte fills v with a byte.
-func broadcastByte(b uint64, v reg.VecVirtual) {
-	r := GP32()
-	MOVL(U32(uint32(b)*0x01010101), r)
-	VPBROADCASTD(r, v)
+// vectors are how a set of instructions holds bytes.
+type vectors struct {
+	name  string
+	bytes int
+	new   func() reg.VecVirtual
 }
 
-// unpackAVX512 writes the fields of bytes to bytes of their own.
-func unpackAVX512(bits int) {
-	name := fmt.Sprintf("unpack%dAVX512", bits)
+var (
+	avx512 = vectors{"AVX512", 64, func() reg.VecVirtual { return ZMM() }}
+	avx2   = vectors{"AVX2", 32, func() reg.VecVirtual { return YMM() }}
+)
+
+func (s vectors) load(m Mem, v reg.VecVirtual) {
+	if s.bytes == 64 {
+		VMOVDQU64(m, v)
+	} else {
+		VMOVDQU(m, v)
+	}
+}
+
+func (s vectors) store(v reg.VecVirtual, m Mem) {
+	if s.bytes == 64 {
+		VMOVDQU64(v, m)
+	} else {
+		VMOVDQU(v, m)
+	}
+}
+
+func (s vectors) and(a, b, dst reg.VecVirtual) {
+	if s.bytes == 64 {
+		VPANDD(a, b, dst)
+	} else {
+		VPAND(a, b, dst)
+	}
+}
+
+// broadcast fills v with the low 4 bytes of r.
+func (s vectors) broadcast(r reg.GPVirtual, v reg.VecVirtual) {
+	if s.bytes == 64 {
+		VPBROADCASTD(r.As32(), v)
+		return
+	}
+	x := XMM()
+	VMOVD(r.As32(), x)
+	VPBROADCASTD(x, v)
+}
+
+// byteOf fills v with a byte.
+func (s vectors) byteOf(b uint64, v reg.VecVirtual) {
+	r := GP64()
+	MOVQ(U32(uint32(b)*0x01010101), r)
+	s.broadcast(r, v)
+}
+
+// unpack writes the fields of bytes to bytes of their own.
+func unpack(s vectors, bits int) {
+	name := fmt.Sprintf("unpack%d%s", bits, s.name)
 	TEXT(name, NOSPLIT, "func(dst, src []uint8)")
 	Pragma("noescape")
 	Doc(name + " is intKernel.unpack.")
 	dst, src, n := base("dst"), base("src"), Load(Param("src").Len(), GP64())
 	all := fields(bits)
-	low := ZMM()
+	low := s.new()
 	mask := all[0].mask
 	if all[0].shift < 0 {
 		mask <<= 1
 	}
-	broadcastByte(mask, low)
+	s.byteOf(mask, low)
 	Label("loop")
-	for half := range 2 {
-		v := ZMM()
-		VMOVDQU64(Mem{Base: src, Disp: 64 * half}, v)
+	for at := 0; at < blockSize; at += s.bytes {
+		v := s.new()
+		s.load(Mem{Base: src, Disp: at}, v)
 		for i, f := range all {
-			u := ZMM()
+			u := s.new()
 			switch {
 			case f.shift > 0:
 				VPSRLD(Imm(uint64(f.shift)), v, u)
-				VPANDD(low, u, u)
+				s.and(low, u, u)
 			case f.shift < 0:
 				VPSLLD(Imm(1), v, u)
-				VPANDD(low, u, u)
+				s.and(low, u, u)
 			default:
-				VPANDD(low, v, u)
+				s.and(low, v, u)
 			}
-			VMOVDQU64(u, Mem{Base: dst, Disp: i*blockSize + 64*half})
+			s.store(u, Mem{Base: dst, Disp: i*blockSize + at})
 		}
 	}
 	ADDQ(U32(blockSize), src)
@@ -208,7 +255,7 @@ func intRowAVX512(width int) {
 	masks := make([]reg.VecVirtual, len(all))
 	for i, f := range all {
 		masks[i] = ZMM()
-		broadcastByte(f.mask, masks[i])
+		avx512.byteOf(f.mask, masks[i])
 	}
 	acc := make([][2]reg.VecVirtual, 8)
 	for i := range acc {
@@ -290,38 +337,126 @@ func intRowAVX512(width int) {
 	RET()
 }
 
-// packColumnsAVX512 makes bytes of four rows of 32 columns at a time.
-func packColumnsAVX512() {
-	TEXT("packColumnsAVX512", NOSPLIT, "func(panel []uint8, src []float32, srcRow, groups, offset int)")
+// packColumns makes bytes of four rows of 32 columns at a time.
+func packColumns(s vectors) {
+	name := "packColumns" + s.name
+	TEXT(name, NOSPLIT, "func(panel []uint8, src []float32, srcRow, groups, offset int)")
 	Pragma("noescape")
-	Doc("packColumnsAVX512 is intKernel.packColumns, for groups > 0.")
+	Doc(name + " is intKernel.packColumns, for groups > 0.")
 	dst, src, srcRow, groups := base("panel"), base("src"), param("srcRow"), param("groups")
-	offset := ZMM()
-	VPBROADCASTD(param("offset").As32(), offset)
+	offset := s.new()
+	s.broadcast(param("offset"), offset)
 	SHLQ(Imm(2), srcRow)
 	Label("group")
-	sum := [2]reg.VecVirtual{ZMM(), ZMM()}
+	var sum []reg.VecVirtual
 	for i := range 4 {
-		for half := range 2 {
-			v := sum[half]
-			if i > 0 {
-				v = ZMM()
-			}
-			VCVTPS2DQ(Mem{Base: src, Disp: 64 * half}, v)
+		for at := 0; at < blockSize; at += s.bytes {
+			v := s.new()
+			VCVTPS2DQ(Mem{Base: src, Disp: at}, v)
 			VPADDD(offset, v, v)
-			if i > 0 {
-				VPSLLD(Imm(uint64(8*i)), v, v)
-				VPORD(v, sum[half], sum[half])
+			if i == 0 {
+				sum = append(sum, v)
+				continue
 			}
+			VPSLLD(Imm(uint64(8*i)), v, v)
+			VPADDD(v, sum[at/s.bytes], sum[at/s.bytes])
 		}
 		ADDQ(srcRow, src)
 	}
-	for half := range 2 {
-		VMOVDQU64(sum[half], Mem{Base: dst, Disp: 64 * half})
+	for i, v := range sum {
+		s.store(v, Mem{Base: dst, Disp: i * s.bytes})
 	}
 	ADDQ(U32(blockSize), dst)
 	DECQ(groups)
 	JNE(LabelRef("group"))
+	VZEROUPPER()
+	RET()
+}
+
+// intAddAVX2 adds products of one or two rows to 32-bit sums, in 16 bits between:
+// run groups of them, which cannot overflow.
+func intAddAVX2() {
+	TEXT("intAddAVX2", NOSPLIT, "func(rows, groups, run int, x []int8, xRow int, w []uint8, wStep int, acc []int32)")
+	Pragma("noescape")
+	Doc("intAddAVX2 adds to acc, 32 sums a row, the products of 1 or 2 rows of x with blocks of",
+		"w, wStep apart. Sums of run groups fit 16 bits.")
+	groups, run, xRow, wStep := param("groups"), param("run"), param("xRow"), param("wStep")
+	x0, w, acc := base("x"), base("w"), base("acc")
+	x1 := GP64()
+	LEAQ(Mem{Base: x0, Index: xRow, Scale: 1}, x1)
+	ones := YMM()
+	one := GP64()
+	MOVQ(U32(0x00010001), one)
+	avx2.broadcast(one, ones)
+	CMPQ(param("rows"), Imm(1))
+	JEQ(LabelRef("one"))
+	for _, rows := range []int{2, 1} {
+		suffix := map[int]string{1: "one", 2: "two"}[rows]
+		Label(suffix)
+		var sum [2][4]reg.VecVirtual
+		for i := range rows {
+			for q := range 4 {
+				sum[i][q] = YMM()
+				VPXOR(sum[i][q], sum[i][q], sum[i][q])
+			}
+		}
+		n := GP64()
+		MOVQ(run, n)
+		CMPQ(n, groups)
+		CMOVQGT(groups, n)
+		SUBQ(n, groups)
+		loop := "loop" + suffix
+		Label(loop)
+		v := [2]reg.VecVirtual{YMM(), YMM()}
+		for i, x := range []reg.GPVirtual{x0, x1}[:rows] {
+			VPBROADCASTD(Mem{Base: x}, v[i])
+			ADDQ(Imm(4), x)
+		}
+		for q := range 4 {
+			b := YMM()
+			VMOVDQU(Mem{Base: w, Disp: 32 * q}, b)
+			for i := range rows {
+				product := YMM()
+				VPMADDUBSW(v[i], b, product)
+				VPADDW(product, sum[i][q], sum[i][q])
+			}
+		}
+		ADDQ(wStep, w)
+		DECQ(n)
+		JNE(LabelRef(loop))
+		for i := range rows {
+			for q := range 4 {
+				m := Mem{Base: acc, Disp: 4*panelOuts*i + 32*q}
+				VPMADDWD(ones, sum[i][q], sum[i][q])
+				VPADDD(m, sum[i][q], sum[i][q])
+				VMOVDQU(sum[i][q], m)
+			}
+		}
+		TESTQ(groups, groups)
+		JNE(LabelRef(suffix))
+		VZEROUPPER()
+		RET()
+	}
+}
+
+// intScaleAVX2 makes 32 outputs of sums.
+func intScaleAVX2() {
+	TEXT("intScaleAVX2", NOSPLIT, "func(y []float32, acc []int32, start int, scale float32, factors, bias []float32)")
+	Pragma("noescape")
+	Doc("intScaleAVX2 makes 32 outputs of sums, which begin with start.")
+	y, acc, factors, bias := base("y"), base("acc"), base("factors"), base("bias")
+	start, scale := YMM(), YMM()
+	avx2.broadcast(param("start"), start)
+	VBROADCASTSS(Load(Param("scale"), XMM()), scale)
+	for at := 0; at < 4*panelOuts; at += 32 {
+		v, f := YMM(), YMM()
+		VPADDD(Mem{Base: acc, Disp: at}, start, v)
+		VCVTDQ2PS(v, v)
+		VMULPS(Mem{Base: factors, Disp: at}, scale, f)
+		VMULPS(f, v, v)
+		VADDPS(Mem{Base: bias, Disp: at}, v, v)
+		VMOVUPS(v, Mem{Base: y, Disp: at})
+	}
 	VZEROUPPER()
 	RET()
 }

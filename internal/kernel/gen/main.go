@@ -23,13 +23,17 @@ var sets = map[string]func(){
 	},
 	"int": func() {
 		intTileAVX512()
-		for _, bits := range []int{1, 2, 4} {
-			unpackAVX512(bits)
-		}
 		for _, bits := range []int{1, 2, 4, 8} {
 			intRowAVX512(bits)
 		}
-		packColumnsAVX512()
+		intAddAVX2()
+		intScaleAVX2()
+		for _, v := range []vectors{avx512, avx2} {
+			for _, bits := range []int{1, 2, 4} {
+				unpack(v, bits)
+			}
+			packColumns(v)
+		}
 	},
 }
 
