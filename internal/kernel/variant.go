@@ -28,3 +28,16 @@ func choose(name string) variant {
 // Variant names the implementation in use: generic, avx2 or avx512. See the
 // package comment for what it may change.
 func Variant() string { return chosen.name }
+
+// Variants names the implementations that this build has and this CPU can run, the
+// best last.
+func Variants() []string {
+	names := make([]string, len(variants))
+	for i, v := range variants {
+		names[i] = v.name
+	}
+	return names
+}
+
+// Use puts another implementation in use, while no kernel runs: for measurements.
+func Use(name string) { chosen = choose(name) }
