@@ -144,17 +144,8 @@ func scores(s, query, keys []float32, stride int, scale float32) {
 
 // softmax replaces s by its softmax.
 func softmax(s []float32, epsilon float32) {
-	m := s[0]
-	for _, v := range s {
-		m = max(m, v)
-	}
-	for i, v := range s {
-		s[i] = Exp(v - m)
-	}
-	total := Sum(s) + epsilon
-	for i := range s {
-		s[i] /= total
-	}
+	total := expSum(s, s, largest(s)) + epsilon
+	divide(s, total)
 }
 
 // Backward writes the gradient of Forward's qkv. Rows and thirds that Forward

@@ -4,15 +4,25 @@
 
 package kernel
 
-// gemmAVX512 is gemmTile for up to 12 rows and 32 columns.
+// gemmAVX512 is gemmTile for up to 12 rows and 32 columns, each product fused with its sum.
 //
 //go:noescape
 func gemmAVX512(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
 
-// gemmAVX2 is gemmTile for up to 6 rows and 16 columns.
+// gemmAVX2 is gemmTile for up to 6 rows and 16 columns, each product fused with its sum.
 //
 //go:noescape
 func gemmAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
+
+// chainAVX512 is gemmTile for up to 12 rows and 32 columns, each product rounded before it is added.
+//
+//go:noescape
+func chainAVX512(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
+
+// chainAVX2 is gemmTile for up to 6 rows and 16 columns, each product rounded before it is added.
+//
+//go:noescape
+func chainAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
 
 // transposeAVX2 is packKernel.transpose.
 //

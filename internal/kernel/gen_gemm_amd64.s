@@ -4,6 +4,40 @@
 
 #include "textflag.h"
 
+DATA gemmMasks<>+0(SB)/4, $0xffffffff
+DATA gemmMasks<>+4(SB)/4, $0xffffffff
+DATA gemmMasks<>+8(SB)/4, $0xffffffff
+DATA gemmMasks<>+12(SB)/4, $0xffffffff
+DATA gemmMasks<>+16(SB)/4, $0xffffffff
+DATA gemmMasks<>+20(SB)/4, $0xffffffff
+DATA gemmMasks<>+24(SB)/4, $0xffffffff
+DATA gemmMasks<>+28(SB)/4, $0xffffffff
+DATA gemmMasks<>+32(SB)/4, $0xffffffff
+DATA gemmMasks<>+36(SB)/4, $0xffffffff
+DATA gemmMasks<>+40(SB)/4, $0xffffffff
+DATA gemmMasks<>+44(SB)/4, $0xffffffff
+DATA gemmMasks<>+48(SB)/4, $0xffffffff
+DATA gemmMasks<>+52(SB)/4, $0xffffffff
+DATA gemmMasks<>+56(SB)/4, $0xffffffff
+DATA gemmMasks<>+60(SB)/4, $0xffffffff
+DATA gemmMasks<>+64(SB)/4, $0x00000000
+DATA gemmMasks<>+68(SB)/4, $0x00000000
+DATA gemmMasks<>+72(SB)/4, $0x00000000
+DATA gemmMasks<>+76(SB)/4, $0x00000000
+DATA gemmMasks<>+80(SB)/4, $0x00000000
+DATA gemmMasks<>+84(SB)/4, $0x00000000
+DATA gemmMasks<>+88(SB)/4, $0x00000000
+DATA gemmMasks<>+92(SB)/4, $0x00000000
+DATA gemmMasks<>+96(SB)/4, $0x00000000
+DATA gemmMasks<>+100(SB)/4, $0x00000000
+DATA gemmMasks<>+104(SB)/4, $0x00000000
+DATA gemmMasks<>+108(SB)/4, $0x00000000
+DATA gemmMasks<>+112(SB)/4, $0x00000000
+DATA gemmMasks<>+116(SB)/4, $0x00000000
+DATA gemmMasks<>+120(SB)/4, $0x00000000
+DATA gemmMasks<>+124(SB)/4, $0x00000000
+GLOBL gemmMasks<>(SB), RODATA|NOPTR, $128
+
 // func gemmAVX512(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
 // Requires: AVX, AVX512F
 TEXT ·gemmAVX512(SB), NOSPLIT, $8-129
@@ -1111,40 +1145,6 @@ loop1:
 	VZEROUPPER
 	RET
 
-DATA gemmMasks<>+0(SB)/4, $0xffffffff
-DATA gemmMasks<>+4(SB)/4, $0xffffffff
-DATA gemmMasks<>+8(SB)/4, $0xffffffff
-DATA gemmMasks<>+12(SB)/4, $0xffffffff
-DATA gemmMasks<>+16(SB)/4, $0xffffffff
-DATA gemmMasks<>+20(SB)/4, $0xffffffff
-DATA gemmMasks<>+24(SB)/4, $0xffffffff
-DATA gemmMasks<>+28(SB)/4, $0xffffffff
-DATA gemmMasks<>+32(SB)/4, $0xffffffff
-DATA gemmMasks<>+36(SB)/4, $0xffffffff
-DATA gemmMasks<>+40(SB)/4, $0xffffffff
-DATA gemmMasks<>+44(SB)/4, $0xffffffff
-DATA gemmMasks<>+48(SB)/4, $0xffffffff
-DATA gemmMasks<>+52(SB)/4, $0xffffffff
-DATA gemmMasks<>+56(SB)/4, $0xffffffff
-DATA gemmMasks<>+60(SB)/4, $0xffffffff
-DATA gemmMasks<>+64(SB)/4, $0x00000000
-DATA gemmMasks<>+68(SB)/4, $0x00000000
-DATA gemmMasks<>+72(SB)/4, $0x00000000
-DATA gemmMasks<>+76(SB)/4, $0x00000000
-DATA gemmMasks<>+80(SB)/4, $0x00000000
-DATA gemmMasks<>+84(SB)/4, $0x00000000
-DATA gemmMasks<>+88(SB)/4, $0x00000000
-DATA gemmMasks<>+92(SB)/4, $0x00000000
-DATA gemmMasks<>+96(SB)/4, $0x00000000
-DATA gemmMasks<>+100(SB)/4, $0x00000000
-DATA gemmMasks<>+104(SB)/4, $0x00000000
-DATA gemmMasks<>+108(SB)/4, $0x00000000
-DATA gemmMasks<>+112(SB)/4, $0x00000000
-DATA gemmMasks<>+116(SB)/4, $0x00000000
-DATA gemmMasks<>+120(SB)/4, $0x00000000
-DATA gemmMasks<>+124(SB)/4, $0x00000000
-GLOBL gemmMasks<>(SB), RODATA|NOPTR, $128
-
 // func gemmAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
 // Requires: AVX, AVX2, FMA3
 TEXT ·gemmAVX2(SB), NOSPLIT, $0-129
@@ -1922,6 +1922,2142 @@ loop1edge:
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop1edge
+	MOVQ         R10, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y0, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y1, Y14, 32(AX)
+	VZEROUPPER
+	RET
+
+// func chainAVX512(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
+// Requires: AVX, AVX512F
+TEXT ·chainAVX512(SB), NOSPLIT, $8-129
+	MOVQ rows+0(FP), AX
+	MOVQ cols+8(FP), CX
+	MOVQ k+16(FP), DX
+	MOVQ a_base+24(FP), BX
+	MOVQ aRow+48(FP), SI
+	MOVQ aStep+56(FP), DI
+	MOVQ b_base+64(FP), R8
+	MOVQ bStep+88(FP), R9
+	MOVQ c_base+96(FP), R10
+	MOVQ cRow+120(FP), R11
+	MOVB add+128(FP), R12
+	SHLQ $0x02, SI
+	SHLQ $0x02, DI
+	SHLQ $0x02, R9
+	SHLQ $0x02, R11
+	LEAQ (SI)(SI*2), R15
+	LEAQ (BX)(R15*1), R13
+	LEAQ (R13)(R15*1), R14
+	LEAQ (R14)(R15*1), R15
+
+	// k1 and k2 say which columns there are.
+	MOVQ      $-1, BP
+	SHLQ      CL, BP
+	NOTQ      BP
+	KMOVW     BP, K1
+	SHRQ      $0x10, BP
+	KMOVW     BP, K2
+	CMPQ      AX, $0x0b
+	JEQ       rows11
+	CMPQ      AX, $0x0a
+	JEQ       rows10
+	CMPQ      AX, $0x09
+	JEQ       rows9
+	CMPQ      AX, $0x08
+	JEQ       rows8
+	CMPQ      AX, $0x07
+	JEQ       rows7
+	CMPQ      AX, $0x06
+	JEQ       rows6
+	CMPQ      AX, $0x05
+	JEQ       rows5
+	CMPQ      AX, $0x04
+	JEQ       rows4
+	CMPQ      AX, $0x03
+	JEQ       rows3
+	CMPQ      AX, $0x02
+	JEQ       rows2
+	CMPQ      AX, $0x01
+	JEQ       rows1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	VPXORD    Z12, Z12, Z12
+	VPXORD    Z13, Z13, Z13
+	VPXORD    Z14, Z14, Z14
+	VPXORD    Z15, Z15, Z15
+	VPXORD    Z16, Z16, Z16
+	VPXORD    Z17, Z17, Z17
+	VPXORD    Z18, Z18, Z18
+	VPXORD    Z19, Z19, Z19
+	VPXORD    Z20, Z20, Z20
+	VPXORD    Z21, Z21, Z21
+	VPXORD    Z22, Z22, Z22
+	VPXORD    Z23, Z23, Z23
+	TESTB     R12, R12
+	JEQ       start12
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z9
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z 64(AX), K2, Z11
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z 64(AX), K2, Z13
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z 64(AX), K2, Z15
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VMOVUPS.Z 64(AX), K2, Z17
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VMOVUPS.Z 64(AX), K2, Z19
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VMOVUPS.Z 64(AX), K2, Z21
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VMOVUPS.Z 64(AX), K2, Z23
+
+start12:
+loop12:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	VBROADCASTSS (R13)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z8, Z8
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z9, Z9
+	VBROADCASTSS (R13)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z10, Z10
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z11, Z11
+	VBROADCASTSS (R14), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z12, Z12
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z13, Z13
+	VBROADCASTSS (R14)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z14, Z14
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z15, Z15
+	VBROADCASTSS (R14)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z16, Z16
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z17, Z17
+	VBROADCASTSS (R15), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z18, Z18
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z19, Z19
+	VBROADCASTSS (R15)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z20, Z20
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z21, Z21
+	VBROADCASTSS (R15)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z22, Z22
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z23, Z23
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	ADDQ         DI, R15
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop12
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z8, K1, (AX)
+	VMOVUPS      Z9, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z10, K1, (AX)
+	VMOVUPS      Z11, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z12, K1, (AX)
+	VMOVUPS      Z13, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z14, K1, (AX)
+	VMOVUPS      Z15, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z16, K1, (AX)
+	VMOVUPS      Z17, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z18, K1, (AX)
+	VMOVUPS      Z19, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z20, K1, (AX)
+	VMOVUPS      Z21, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z22, K1, (AX)
+	VMOVUPS      Z23, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows11:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	VPXORD    Z12, Z12, Z12
+	VPXORD    Z13, Z13, Z13
+	VPXORD    Z14, Z14, Z14
+	VPXORD    Z15, Z15, Z15
+	VPXORD    Z16, Z16, Z16
+	VPXORD    Z17, Z17, Z17
+	VPXORD    Z18, Z18, Z18
+	VPXORD    Z19, Z19, Z19
+	VPXORD    Z20, Z20, Z20
+	VPXORD    Z21, Z21, Z21
+	TESTB     R12, R12
+	JEQ       start11
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z9
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z 64(AX), K2, Z11
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z 64(AX), K2, Z13
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z 64(AX), K2, Z15
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VMOVUPS.Z 64(AX), K2, Z17
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VMOVUPS.Z 64(AX), K2, Z19
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VMOVUPS.Z 64(AX), K2, Z21
+
+start11:
+loop11:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	VBROADCASTSS (R13)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z8, Z8
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z9, Z9
+	VBROADCASTSS (R13)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z10, Z10
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z11, Z11
+	VBROADCASTSS (R14), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z12, Z12
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z13, Z13
+	VBROADCASTSS (R14)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z14, Z14
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z15, Z15
+	VBROADCASTSS (R14)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z16, Z16
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z17, Z17
+	VBROADCASTSS (R15), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z18, Z18
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z19, Z19
+	VBROADCASTSS (R15)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z20, Z20
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z21, Z21
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	ADDQ         DI, R15
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop11
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z8, K1, (AX)
+	VMOVUPS      Z9, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z10, K1, (AX)
+	VMOVUPS      Z11, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z12, K1, (AX)
+	VMOVUPS      Z13, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z14, K1, (AX)
+	VMOVUPS      Z15, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z16, K1, (AX)
+	VMOVUPS      Z17, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z18, K1, (AX)
+	VMOVUPS      Z19, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z20, K1, (AX)
+	VMOVUPS      Z21, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows10:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	VPXORD    Z12, Z12, Z12
+	VPXORD    Z13, Z13, Z13
+	VPXORD    Z14, Z14, Z14
+	VPXORD    Z15, Z15, Z15
+	VPXORD    Z16, Z16, Z16
+	VPXORD    Z17, Z17, Z17
+	VPXORD    Z18, Z18, Z18
+	VPXORD    Z19, Z19, Z19
+	TESTB     R12, R12
+	JEQ       start10
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z9
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z 64(AX), K2, Z11
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z 64(AX), K2, Z13
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z 64(AX), K2, Z15
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VMOVUPS.Z 64(AX), K2, Z17
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VMOVUPS.Z 64(AX), K2, Z19
+
+start10:
+loop10:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	VBROADCASTSS (R13)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z8, Z8
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z9, Z9
+	VBROADCASTSS (R13)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z10, Z10
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z11, Z11
+	VBROADCASTSS (R14), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z12, Z12
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z13, Z13
+	VBROADCASTSS (R14)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z14, Z14
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z15, Z15
+	VBROADCASTSS (R14)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z16, Z16
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z17, Z17
+	VBROADCASTSS (R15), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z18, Z18
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z19, Z19
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	ADDQ         DI, R15
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop10
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z8, K1, (AX)
+	VMOVUPS      Z9, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z10, K1, (AX)
+	VMOVUPS      Z11, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z12, K1, (AX)
+	VMOVUPS      Z13, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z14, K1, (AX)
+	VMOVUPS      Z15, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z16, K1, (AX)
+	VMOVUPS      Z17, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z18, K1, (AX)
+	VMOVUPS      Z19, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows9:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	VPXORD    Z12, Z12, Z12
+	VPXORD    Z13, Z13, Z13
+	VPXORD    Z14, Z14, Z14
+	VPXORD    Z15, Z15, Z15
+	VPXORD    Z16, Z16, Z16
+	VPXORD    Z17, Z17, Z17
+	TESTB     R12, R12
+	JEQ       start9
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z9
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z 64(AX), K2, Z11
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z 64(AX), K2, Z13
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z 64(AX), K2, Z15
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VMOVUPS.Z 64(AX), K2, Z17
+
+start9:
+loop9:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	VBROADCASTSS (R13)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z8, Z8
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z9, Z9
+	VBROADCASTSS (R13)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z10, Z10
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z11, Z11
+	VBROADCASTSS (R14), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z12, Z12
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z13, Z13
+	VBROADCASTSS (R14)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z14, Z14
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z15, Z15
+	VBROADCASTSS (R14)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z16, Z16
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z17, Z17
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop9
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z8, K1, (AX)
+	VMOVUPS      Z9, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z10, K1, (AX)
+	VMOVUPS      Z11, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z12, K1, (AX)
+	VMOVUPS      Z13, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z14, K1, (AX)
+	VMOVUPS      Z15, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z16, K1, (AX)
+	VMOVUPS      Z17, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows8:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	VPXORD    Z12, Z12, Z12
+	VPXORD    Z13, Z13, Z13
+	VPXORD    Z14, Z14, Z14
+	VPXORD    Z15, Z15, Z15
+	TESTB     R12, R12
+	JEQ       start8
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z9
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z 64(AX), K2, Z11
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z 64(AX), K2, Z13
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z 64(AX), K2, Z15
+
+start8:
+loop8:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	VBROADCASTSS (R13)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z8, Z8
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z9, Z9
+	VBROADCASTSS (R13)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z10, Z10
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z11, Z11
+	VBROADCASTSS (R14), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z12, Z12
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z13, Z13
+	VBROADCASTSS (R14)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z14, Z14
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z15, Z15
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop8
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z8, K1, (AX)
+	VMOVUPS      Z9, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z10, K1, (AX)
+	VMOVUPS      Z11, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z12, K1, (AX)
+	VMOVUPS      Z13, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z14, K1, (AX)
+	VMOVUPS      Z15, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows7:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	VPXORD    Z12, Z12, Z12
+	VPXORD    Z13, Z13, Z13
+	TESTB     R12, R12
+	JEQ       start7
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z9
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z 64(AX), K2, Z11
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z 64(AX), K2, Z13
+
+start7:
+loop7:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	VBROADCASTSS (R13)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z8, Z8
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z9, Z9
+	VBROADCASTSS (R13)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z10, Z10
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z11, Z11
+	VBROADCASTSS (R14), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z12, Z12
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z13, Z13
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop7
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z8, K1, (AX)
+	VMOVUPS      Z9, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z10, K1, (AX)
+	VMOVUPS      Z11, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z12, K1, (AX)
+	VMOVUPS      Z13, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows6:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	TESTB     R12, R12
+	JEQ       start6
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z9
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z 64(AX), K2, Z11
+
+start6:
+loop6:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	VBROADCASTSS (R13)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z8, Z8
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z9, Z9
+	VBROADCASTSS (R13)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z10, Z10
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z11, Z11
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop6
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z8, K1, (AX)
+	VMOVUPS      Z9, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z10, K1, (AX)
+	VMOVUPS      Z11, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows5:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	TESTB     R12, R12
+	JEQ       start5
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z9
+
+start5:
+loop5:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	VBROADCASTSS (R13)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z8, Z8
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z9, Z9
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop5
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z8, K1, (AX)
+	VMOVUPS      Z9, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows4:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	TESTB     R12, R12
+	JEQ       start4
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z7
+
+start4:
+loop4:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	VBROADCASTSS (R13), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z6, Z6
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z7, Z7
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop4
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z6, K1, (AX)
+	VMOVUPS      Z7, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows3:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	TESTB     R12, R12
+	JEQ       start3
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z5
+
+start3:
+loop3:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	VBROADCASTSS (BX)(SI*2), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z4, Z4
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z5, Z5
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop3
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z4, K1, (AX)
+	VMOVUPS      Z5, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows2:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	TESTB     R12, R12
+	JEQ       start2
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	ADDQ      R11, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+
+start2:
+loop2:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z2, Z2
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z3, Z3
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop2
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z3, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+rows1:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	TESTB     R12, R12
+	JEQ       start1
+	MOVQ      R10, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+
+start1:
+loop1:
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (BX), Z26
+	VMULPS       Z24, Z26, Z27
+	VADDPS       Z27, Z0, Z0
+	VMULPS       Z25, Z26, Z26
+	VADDPS       Z26, Z1, Z1
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop1
+	MOVQ         R10, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func chainAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
+// Requires: AVX, AVX2
+TEXT ·chainAVX2(SB), NOSPLIT, $0-129
+	MOVQ    rows+0(FP), AX
+	MOVQ    cols+8(FP), CX
+	MOVQ    k+16(FP), DX
+	MOVQ    a_base+24(FP), BX
+	MOVQ    aRow+48(FP), SI
+	MOVQ    aStep+56(FP), DI
+	MOVQ    b_base+64(FP), R8
+	MOVQ    bStep+88(FP), R9
+	MOVQ    c_base+96(FP), R10
+	MOVQ    cRow+120(FP), R11
+	MOVB    add+128(FP), R12
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R9
+	SHLQ    $0x02, R11
+	LEAQ    (SI)(SI*2), R13
+	LEAQ    (BX)(R13*1), R13
+	CMPQ    CX, $0x10
+	JNE     edge
+	CMPQ    AX, $0x05
+	JEQ     rows5
+	CMPQ    AX, $0x04
+	JEQ     rows4
+	CMPQ    AX, $0x03
+	JEQ     rows3
+	CMPQ    AX, $0x02
+	JEQ     rows2
+	CMPQ    AX, $0x01
+	JEQ     rows1
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y8, Y8, Y8
+	VPXOR   Y9, Y9, Y9
+	VPXOR   Y10, Y10, Y10
+	VPXOR   Y11, Y11, Y11
+	TESTB   R12, R12
+	JEQ     start6
+	MOVQ    R10, AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y4
+	VMOVUPS 32(AX), Y5
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y6
+	VMOVUPS 32(AX), Y7
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y8
+	VMOVUPS 32(AX), Y9
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y10
+	VMOVUPS 32(AX), Y11
+
+start6:
+loop6:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y5, Y5
+	VBROADCASTSS (R13), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y7, Y7
+	VBROADCASTSS (R13)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y9, Y9
+	VBROADCASTSS (R13)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y10, Y10
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y11, Y11
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop6
+	MOVQ         R10, AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y8, (AX)
+	VMOVUPS      Y9, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y10, (AX)
+	VMOVUPS      Y11, 32(AX)
+	VZEROUPPER
+	RET
+
+rows5:
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y8, Y8, Y8
+	VPXOR   Y9, Y9, Y9
+	TESTB   R12, R12
+	JEQ     start5
+	MOVQ    R10, AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y4
+	VMOVUPS 32(AX), Y5
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y6
+	VMOVUPS 32(AX), Y7
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y8
+	VMOVUPS 32(AX), Y9
+
+start5:
+loop5:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y5, Y5
+	VBROADCASTSS (R13), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y7, Y7
+	VBROADCASTSS (R13)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y9, Y9
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop5
+	MOVQ         R10, AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y8, (AX)
+	VMOVUPS      Y9, 32(AX)
+	VZEROUPPER
+	RET
+
+rows4:
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	TESTB   R12, R12
+	JEQ     start4
+	MOVQ    R10, AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y4
+	VMOVUPS 32(AX), Y5
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y6
+	VMOVUPS 32(AX), Y7
+
+start4:
+loop4:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y5, Y5
+	VBROADCASTSS (R13), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y7, Y7
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop4
+	MOVQ         R10, AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	VZEROUPPER
+	RET
+
+rows3:
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	TESTB   R12, R12
+	JEQ     start3
+	MOVQ    R10, AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y4
+	VMOVUPS 32(AX), Y5
+
+start3:
+loop3:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y5, Y5
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop3
+	MOVQ         R10, AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	VZEROUPPER
+	RET
+
+rows2:
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	TESTB   R12, R12
+	JEQ     start2
+	MOVQ    R10, AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	ADDQ    R11, AX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+
+start2:
+loop2:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop2
+	MOVQ         R10, AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+rows1:
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	TESTB   R12, R12
+	JEQ     start1
+	MOVQ    R10, AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+
+start1:
+loop1:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop1
+	MOVQ         R10, AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+edge:
+	// The masks of the columns there are begin as many elements before the zeros.
+	LEAQ       gemmMasks<>+64(SB), R14
+	SHLQ       $0x02, CX
+	SUBQ       CX, R14
+	CMPQ       AX, $0x05
+	JEQ        rows5edge
+	CMPQ       AX, $0x04
+	JEQ        rows4edge
+	CMPQ       AX, $0x03
+	JEQ        rows3edge
+	CMPQ       AX, $0x02
+	JEQ        rows2edge
+	CMPQ       AX, $0x01
+	JEQ        rows1edge
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	VPXOR      Y6, Y6, Y6
+	VPXOR      Y7, Y7, Y7
+	VPXOR      Y8, Y8, Y8
+	VPXOR      Y9, Y9, Y9
+	VPXOR      Y10, Y10, Y10
+	VPXOR      Y11, Y11, Y11
+	TESTB      R12, R12
+	JEQ        start6edge
+	MOVQ       R10, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y0
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y1
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y2
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y3
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y4
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y5
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y6
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y7
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y8
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y9
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y10
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y11
+
+start6edge:
+loop6edge:
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   (R8), Y14, Y12
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   32(R8), Y14, Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y5, Y5
+	VBROADCASTSS (R13), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y7, Y7
+	VBROADCASTSS (R13)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y9, Y9
+	VBROADCASTSS (R13)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y10, Y10
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y11, Y11
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop6edge
+	MOVQ         R10, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y0, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y1, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y2, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y3, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y4, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y5, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y6, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y7, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y8, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y9, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y10, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y11, Y14, 32(AX)
+	VZEROUPPER
+	RET
+
+rows5edge:
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	VPXOR      Y6, Y6, Y6
+	VPXOR      Y7, Y7, Y7
+	VPXOR      Y8, Y8, Y8
+	VPXOR      Y9, Y9, Y9
+	TESTB      R12, R12
+	JEQ        start5edge
+	MOVQ       R10, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y0
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y1
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y2
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y3
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y4
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y5
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y6
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y7
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y8
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y9
+
+start5edge:
+loop5edge:
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   (R8), Y14, Y12
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   32(R8), Y14, Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y5, Y5
+	VBROADCASTSS (R13), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y7, Y7
+	VBROADCASTSS (R13)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y9, Y9
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop5edge
+	MOVQ         R10, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y0, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y1, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y2, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y3, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y4, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y5, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y6, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y7, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y8, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y9, Y14, 32(AX)
+	VZEROUPPER
+	RET
+
+rows4edge:
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	VPXOR      Y6, Y6, Y6
+	VPXOR      Y7, Y7, Y7
+	TESTB      R12, R12
+	JEQ        start4edge
+	MOVQ       R10, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y0
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y1
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y2
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y3
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y4
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y5
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y6
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y7
+
+start4edge:
+loop4edge:
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   (R8), Y14, Y12
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   32(R8), Y14, Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y5, Y5
+	VBROADCASTSS (R13), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y7, Y7
+	ADDQ         DI, BX
+	ADDQ         DI, R13
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop4edge
+	MOVQ         R10, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y0, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y1, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y2, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y3, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y4, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y5, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y6, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y7, Y14, 32(AX)
+	VZEROUPPER
+	RET
+
+rows3edge:
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	TESTB      R12, R12
+	JEQ        start3edge
+	MOVQ       R10, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y0
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y1
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y2
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y3
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y4
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y5
+
+start3edge:
+loop3edge:
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   (R8), Y14, Y12
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   32(R8), Y14, Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y5, Y5
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop3edge
+	MOVQ         R10, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y0, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y1, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y2, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y3, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y4, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y5, Y14, 32(AX)
+	VZEROUPPER
+	RET
+
+rows2edge:
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	TESTB      R12, R12
+	JEQ        start2edge
+	MOVQ       R10, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y0
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y1
+	ADDQ       R11, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y2
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y3
+
+start2edge:
+loop2edge:
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   (R8), Y14, Y12
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   32(R8), Y14, Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y3, Y3
+	ADDQ         DI, BX
+	ADDQ         R9, R8
+	DECQ         DX
+	JNE          loop2edge
+	MOVQ         R10, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y0, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y1, Y14, 32(AX)
+	ADDQ         R11, AX
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   Y2, Y14, (AX)
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   Y3, Y14, 32(AX)
+	VZEROUPPER
+	RET
+
+rows1edge:
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	TESTB      R12, R12
+	JEQ        start1edge
+	MOVQ       R10, AX
+	VMOVUPS    (R14), Y14
+	VMASKMOVPS (AX), Y14, Y0
+	VMOVUPS    32(R14), Y14
+	VMASKMOVPS 32(AX), Y14, Y1
+
+start1edge:
+loop1edge:
+	VMOVUPS      (R14), Y14
+	VMASKMOVPS   (R8), Y14, Y12
+	VMOVUPS      32(R14), Y14
+	VMASKMOVPS   32(R8), Y14, Y13
+	VBROADCASTSS (BX), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y15
+	VADDPS       Y15, Y1, Y1
 	ADDQ         DI, BX
 	ADDQ         R9, R8
 	DECQ         DX

@@ -14,6 +14,9 @@ const InfBits = 0x7f800000
 func Sum(x []float32) float32 {
 	var s [lanes]float32
 	i := 0
+	if n := whole(len(x)); n > 0 && chosen.vector.sumLanes != nil {
+		s, i = chosen.vector.sumLanes(x[:n]), n
+	}
 	for ; i+lanes <= len(x); i += lanes {
 		v := x[i : i+lanes : i+lanes]
 		for j := range s {
@@ -30,6 +33,9 @@ func Sum(x []float32) float32 {
 func sumSquares(x []float32, mean float32) float32 {
 	var s [lanes]float32
 	i := 0
+	if n := whole(len(x)); n > 0 && chosen.vector.squareLanes != nil {
+		s, i = chosen.vector.squareLanes(x[:n], mean), n
+	}
 	for ; i+lanes <= len(x); i += lanes {
 		v := x[i : i+lanes : i+lanes]
 		for j := range s {
@@ -84,6 +90,12 @@ func MeanAbs(x []float32) float32 {
 func MaxAbsBits(x []float32) uint32 {
 	var a, b, c, d uint32
 	i := 0
+	if n := whole(len(x)); n > 0 && chosen.vector.largestBits != nil {
+		for _, v := range chosen.vector.largestBits(x[:n]) {
+			a = max(a, v)
+		}
+		i = n
+	}
 	for ; i+4 <= len(x); i += 4 {
 		v := x[i : i+4 : i+4]
 		a = max(a, math.Float32bits(v[0])&^(1<<31))

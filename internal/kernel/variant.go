@@ -5,12 +5,15 @@ import "os"
 // variant is one implementation of the kernels that have several.
 type variant struct {
 	name string
-	gemm gemmKernel
-	ints *intKernel
+	// gemm and chain are products of float32: with each product fused with its sum,
+	// where the CPU can, and with each rounded before.
+	gemm, chain gemmKernel
+	ints        *intKernel
+	vector      vectorKernel
 }
 
 // variants are those that this build has and this CPU can run, the best last.
-var variants = append([]variant{{name: "generic", gemm: gemmGeneric, ints: &intGeneric}}, fastVariants()...)
+var variants = append([]variant{{name: "generic", gemm: gemmGeneric, chain: gemmGeneric, ints: &intGeneric}}, fastVariants()...)
 
 // chosen is the variant in use. The environment's QAT_KERNEL (generic, avx2,
 // avx512) names another than the best; a name that cannot be had changes nothing.

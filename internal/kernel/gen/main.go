@@ -15,12 +15,16 @@ import (
 // sets are what can be written, each to a file of its own.
 var sets = map[string]func(){
 	"gemm": func() {
-		gemmAVX512()
-		gemmAVX2()
+		masks := maskTable(16)
+		for _, fused := range []bool{true, false} {
+			gemmAVX512(fused)
+			gemmAVX2(fused, masks)
+		}
 		transposeAVX2()
 		spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
 		spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
 	},
+	"vector": vectorSet,
 	"int": func() {
 		intTileAVX512()
 		for _, bits := range []int{1, 2, 4, 8} {
