@@ -11,8 +11,30 @@ type block struct {
 	qkv, out, up, down linear
 }
 
-// cache holds a block's turned keys and its values of the steps so far, [steps, H].
-type cache struct{ keys, values []float32 }
+// cache holds a block's keys and values of the steps so far.
+type cache struct {
+	keys   []float32 // turned and transposed: [H, steps], rows stride apart
+	stride int
+	values []float32 // [steps, H]
+}
+
+// grow makes room for the keys of so many steps, and keeps those of the first have.
+func (c *cache) grow(hidden, have, steps int) {
+	if have > 0 && steps <= c.stride {
+		return
+	}
+	old, before := c.keys, c.stride
+	c.stride = steps
+	if have == 0 {
+		room(&c.keys, hidden*c.stride)
+		return
+	}
+	c.stride = 2 * steps // not again with the next frame
+	c.keys = make([]float32, hidden*c.stride)
+	for i := range hidden {
+		copy(c.keys[i*c.stride:], old[i*before:i*before+have])
+	}
+}
 
 // run computes the steps [from, from+n) of a sequence, of which x [n, E] is what the
 // model reads, on caches that hold the steps before them: one cache a block, or one
@@ -92,17 +114,23 @@ func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
 	} else {
 		b.qkv.write(qkv, in, 0, 0, 3*hidden)
 	}
-	keys, values := room(&c.keys, last*hidden), room(&c.values, last*hidden)
+	c.grow(hidden, s.from, last)
+	values := room(&c.values, last*hidden)
 	for i := range n {
-		row, at := qkv.Data[i*3*hidden:(i+1)*3*hidden], (s.from+i)*hidden
-		m.attention.Turn(keys[at:at+hidden], row[hidden:2*hidden], s.from+i)
-		copy(values[at:at+hidden], row[2*hidden:])
+		copy(values[(s.from+i)*hidden:], qkv.Data[i*3*hidden+2*hidden:(i+1)*3*hidden])
 	}
-	query, weights := room(&w.query, hidden), room(&w.weights, last)
-	for i := range s.keep {
-		t := s.from + skip + i
-		m.attention.Turn(query, qkv.Data[(skip+i)*3*hidden:][:hidden], t)
-		m.attention.Step(a[i*hidden:(i+1)*hidden], weights[:t+1], query, keys, values)
+	keys, queries := qkv.Columns(hidden, 2*hidden), qkv.Columns(0, hidden)
+	if m.attention.Rotary != nil {
+		for i := range n {
+			row := qkv.Data[i*3*hidden:]
+			m.attention.Turn(row[hidden:2*hidden], row[hidden:2*hidden], s.from+i)
+			if i >= skip {
+				m.attention.Turn(row[:hidden], row[:hidden], s.from+i)
+			}
+		}
 	}
+	m.attention.Keys(c.keys, c.stride, s.from, keys)
+	queries.Data, queries.Rows = queries.Data[skip*queries.Stride:], s.keep
+	m.attention.Rows(a, queries, c.keys, c.stride, values, s.from+skip)
 	return nil
 }

@@ -105,9 +105,7 @@ type dense struct {
 
 // forward computes y [n, out] of x [n, in].
 func (d *dense) forward(y, x []float32, n int) {
-	for i := range n {
-		kernel.ChainRow(y[i*d.out:(i+1)*d.out], x[i*d.in:(i+1)*d.in], d.w, d.bias)
-	}
+	kernel.ChainRows(y, x, d.w, d.bias, n)
 }
 
 // norm is a layer norm.

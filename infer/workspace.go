@@ -12,10 +12,8 @@ type workspace struct {
 	branch []float32 // [n, H]
 	wide   []float32 // [n, 3H]
 	up     []float32 // [n, 4H]
-	query  []float32 // [H]
-	// weights are one step's of attention to those up to it.
-	weights []float32
-	caches  [1]cache
+	mean   []float32 // [H]
+	caches [1]cache
 
 	scales []float32 // [n], of a layer's input
 	codes  []int8    // of its rows

@@ -250,7 +250,9 @@ func codes8(seed uint64, n, limit int) []int8 {
 	return x
 }
 
-func TestChain(t *testing.T) {
+func TestChain(t *testing.T) { eachVariant(t, testChain) }
+
+func testChain(t *testing.T) {
 	for _, s := range []struct{ rows, in, out int }{{0, 11, 13}, {1, 1, 1}, {11, 13, 17}, {3, 67, 5}, {13, 1009, 11}, {211, 61, 37}, {5, 0, 3}} {
 		x, w, bias := noise(1, s.rows*s.in, 1), noise(2, s.in*s.out, 1), noise(3, s.out, 1)
 		var want []float32
@@ -272,7 +274,9 @@ func TestChain(t *testing.T) {
 }
 
 // TestChainOrder: from the first input on, the bias last, nothing fused.
-func TestChainOrder(t *testing.T) {
+func TestChainOrder(t *testing.T) { eachVariant(t, testChainOrder) }
+
+func testChainOrder(t *testing.T) {
 	y := guarded(t, 1)
 	Chain(y, []float32{1 << 24, 1, 1, 1}, []float32{1, 1, 1, 1}, []float32{4}, 1)
 	sameBits(t, []float32{1<<24 + 4}, y, "ones are lost one by one, the bias is not")

@@ -19,6 +19,11 @@ func expSumAVX512(y []float32, x []float32, largest float32) (lanes [16]float32)
 //go:noescape
 func divideAVX512(y []float32, by float32)
 
+// multiplyAVX512 is vectorKernel.multiply.
+//
+//go:noescape
+func multiplyAVX512(y []float32, by float32)
+
 // largestAVX512 is vectorKernel.largest.
 //
 //go:noescape
@@ -73,6 +78,11 @@ func expSumAVX2(y []float32, x []float32, largest float32) (lanes [16]float32)
 //
 //go:noescape
 func divideAVX2(y []float32, by float32)
+
+// multiplyAVX2 is vectorKernel.multiply.
+//
+//go:noescape
+func multiplyAVX2(y []float32, by float32)
 
 // largestAVX2 is vectorKernel.largest.
 //

@@ -416,6 +416,24 @@ loop:
 	VZEROUPPER
 	RET
 
+// func multiplyAVX512(y []float32, by float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·multiplyAVX512(SB), NOSPLIT, $0-28
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
+	MOVSS        by+24(FP), X0
+	VBROADCASTSS X0, Z0
+
+loop:
+	VMOVDQU64 (AX), Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVDQU64 Z1, (AX)
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JNE       loop
+	VZEROUPPER
+	RET
+
 // func largestAVX512(x []float32) (lanes [16]float32)
 // Requires: AVX, AVX512F
 TEXT ·largestAVX512(SB), NOSPLIT, $0-88
@@ -809,6 +827,27 @@ loop:
 	VMOVDQU Y1, (AX)
 	VMOVDQU 32(AX), Y1
 	VDIVPS  Y0, Y1, Y1
+	VMOVDQU Y1, 32(AX)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+// func multiplyAVX2(y []float32, by float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·multiplyAVX2(SB), NOSPLIT, $0-28
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
+	MOVSS        by+24(FP), X0
+	VBROADCASTSS X0, Y0
+
+loop:
+	VMOVDQU (AX), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVDQU Y1, (AX)
+	VMOVDQU 32(AX), Y1
+	VMULPS  Y0, Y1, Y1
 	VMOVDQU Y1, 32(AX)
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX

@@ -32,9 +32,11 @@ func hashBits(values ...[]float32) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-// TestBits compares the bits of every forward kernel with the golden file, and so
-// with every other CPU that ran this test.
-func TestBits(t *testing.T) {
+// TestBits compares the bits of every forward kernel, of every variant, with the golden
+// file, and so with every other CPU that ran this test.
+func TestBits(t *testing.T) { eachVariant(t, testBits) }
+
+func testBits(t *testing.T) {
 	got := map[string]string{}
 	for _, group := range []map[string]func() string{elementwiseBits, rowBits, productBits, randomBits} {
 		for name, run := range group {

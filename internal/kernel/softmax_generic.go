@@ -44,3 +44,15 @@ func divide(y []float32, by float32) {
 		y[i] /= by
 	}
 }
+
+// multiply multiplies y.
+func multiply(y []float32, by float32) {
+	i := 0
+	if n := whole(len(y)); n > 0 && chosen.vector.multiply != nil {
+		chosen.vector.multiply(y[:n], by)
+		i = n
+	}
+	for ; i < len(y); i++ {
+		y[i] *= by
+	}
+}

@@ -8,6 +8,7 @@ type vectorKernel struct {
 	silu        func(y, x []float32)
 	expSum      func(y, x []float32, largest float32) [lanes]float32 // y = Exp(x - largest), and their partial sums
 	divide      func(y []float32, by float32)
+	multiply    func(y []float32, by float32)
 	largest     func(x []float32) [lanes]float32
 	sumLanes    func(x []float32) [lanes]float32
 	squareLanes func(x []float32, mean float32) [lanes]float32

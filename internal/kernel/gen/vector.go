@@ -205,7 +205,8 @@ func vectorSet() {
 	for _, s := range []vectors{avx512, avx2} {
 		silu(s, t)
 		expSum(s, t)
-		divide(s)
+		byNumber(s, "divide", VDIVPS)
+		byNumber(s, "multiply", VMULPS)
 		largest(s)
 		sumLanes(s)
 		squareLanes(s)
@@ -247,13 +248,14 @@ func expSum(s vectors, t *table) {
 	end()
 }
 
-func divide(s vectors) {
-	e := begin(s, "divide", "is vectorKernel.divide.", []string{"y"}, ", by float32", "")
+// byNumber is a function that does op to each element and a number.
+func byNumber(s vectors, name string, op func(ops ...Op)) {
+	e := begin(s, name, "is vectorKernel."+name+".", []string{"y"}, ", by float32", "")
 	by := e.number("by")
 	e.loop(func(at int) {
 		v := s.new()
 		s.load(e.at("y", at), v)
-		VDIVPS(by, v, v)
+		op(by, v, v)
 		s.store(v, e.at("y", at))
 	})
 	end()
