@@ -27,7 +27,7 @@ func multiplyAVX512(y []float32, by float32)
 // largestAVX512 is vectorKernel.largest.
 //
 //go:noescape
-func largestAVX512(x []float32) (lanes [16]float32)
+func largestAVX512(x []float32) float32
 
 // sumLanesAVX512 is vectorKernel.sumLanes.
 //
@@ -57,12 +57,12 @@ func rescaleAVX512(y []float32, bias []float32, scale float32)
 // largestBitsAVX512 is vectorKernel.largestBits.
 //
 //go:noescape
-func largestBitsAVX512(x []float32) (lanes [16]uint32)
+func largestBitsAVX512(x []float32) uint32
 
 // quantizeAVX512 is vectorKernel.quantize.
 //
 //go:noescape
-func quantizeAVX512(codes []int8, x []float32, scale float32) (lanes [16]int32)
+func quantizeAVX512(codes []int8, x []float32, scale float32) int32
 
 // siluAVX2 is vectorKernel.silu.
 //
@@ -87,7 +87,7 @@ func multiplyAVX2(y []float32, by float32)
 // largestAVX2 is vectorKernel.largest.
 //
 //go:noescape
-func largestAVX2(x []float32) (lanes [16]float32)
+func largestAVX2(x []float32) float32
 
 // sumLanesAVX2 is vectorKernel.sumLanes.
 //
@@ -117,9 +117,9 @@ func rescaleAVX2(y []float32, bias []float32, scale float32)
 // largestBitsAVX2 is vectorKernel.largestBits.
 //
 //go:noescape
-func largestBitsAVX2(x []float32) (lanes [16]uint32)
+func largestBitsAVX2(x []float32) uint32
 
 // quantizeAVX2 is vectorKernel.quantize.
 //
 //go:noescape
-func quantizeAVX2(codes []int8, x []float32, scale float32) (lanes [16]int32)
+func quantizeAVX2(codes []int8, x []float32, scale float32) int32

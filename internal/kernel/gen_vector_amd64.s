@@ -20,198 +20,198 @@ DATA vectorConstants<>+48(SB)/4, $0x80000000
 DATA vectorConstants<>+52(SB)/4, $0x80000000
 DATA vectorConstants<>+56(SB)/4, $0x80000000
 DATA vectorConstants<>+60(SB)/4, $0x80000000
-DATA vectorConstants<>+64(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+68(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+72(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+76(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+80(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+84(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+88(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+92(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+96(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+100(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+104(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+108(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+112(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+116(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+120(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+124(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+128(SB)/4, $0x4b400000
-DATA vectorConstants<>+132(SB)/4, $0x4b400000
-DATA vectorConstants<>+136(SB)/4, $0x4b400000
-DATA vectorConstants<>+140(SB)/4, $0x4b400000
-DATA vectorConstants<>+144(SB)/4, $0x4b400000
-DATA vectorConstants<>+148(SB)/4, $0x4b400000
-DATA vectorConstants<>+152(SB)/4, $0x4b400000
-DATA vectorConstants<>+156(SB)/4, $0x4b400000
-DATA vectorConstants<>+160(SB)/4, $0x4b400000
-DATA vectorConstants<>+164(SB)/4, $0x4b400000
-DATA vectorConstants<>+168(SB)/4, $0x4b400000
-DATA vectorConstants<>+172(SB)/4, $0x4b400000
-DATA vectorConstants<>+176(SB)/4, $0x4b400000
-DATA vectorConstants<>+180(SB)/4, $0x4b400000
-DATA vectorConstants<>+184(SB)/4, $0x4b400000
-DATA vectorConstants<>+188(SB)/4, $0x4b400000
-DATA vectorConstants<>+192(SB)/4, $0x3f318000
-DATA vectorConstants<>+196(SB)/4, $0x3f318000
-DATA vectorConstants<>+200(SB)/4, $0x3f318000
-DATA vectorConstants<>+204(SB)/4, $0x3f318000
-DATA vectorConstants<>+208(SB)/4, $0x3f318000
-DATA vectorConstants<>+212(SB)/4, $0x3f318000
-DATA vectorConstants<>+216(SB)/4, $0x3f318000
-DATA vectorConstants<>+220(SB)/4, $0x3f318000
-DATA vectorConstants<>+224(SB)/4, $0x3f318000
-DATA vectorConstants<>+228(SB)/4, $0x3f318000
-DATA vectorConstants<>+232(SB)/4, $0x3f318000
-DATA vectorConstants<>+236(SB)/4, $0x3f318000
-DATA vectorConstants<>+240(SB)/4, $0x3f318000
-DATA vectorConstants<>+244(SB)/4, $0x3f318000
-DATA vectorConstants<>+248(SB)/4, $0x3f318000
-DATA vectorConstants<>+252(SB)/4, $0x3f318000
-DATA vectorConstants<>+256(SB)/4, $0xb95e8083
-DATA vectorConstants<>+260(SB)/4, $0xb95e8083
-DATA vectorConstants<>+264(SB)/4, $0xb95e8083
-DATA vectorConstants<>+268(SB)/4, $0xb95e8083
-DATA vectorConstants<>+272(SB)/4, $0xb95e8083
-DATA vectorConstants<>+276(SB)/4, $0xb95e8083
-DATA vectorConstants<>+280(SB)/4, $0xb95e8083
-DATA vectorConstants<>+284(SB)/4, $0xb95e8083
-DATA vectorConstants<>+288(SB)/4, $0xb95e8083
-DATA vectorConstants<>+292(SB)/4, $0xb95e8083
-DATA vectorConstants<>+296(SB)/4, $0xb95e8083
-DATA vectorConstants<>+300(SB)/4, $0xb95e8083
-DATA vectorConstants<>+304(SB)/4, $0xb95e8083
-DATA vectorConstants<>+308(SB)/4, $0xb95e8083
-DATA vectorConstants<>+312(SB)/4, $0xb95e8083
-DATA vectorConstants<>+316(SB)/4, $0xb95e8083
-DATA vectorConstants<>+320(SB)/4, $0x39506967
-DATA vectorConstants<>+324(SB)/4, $0x39506967
-DATA vectorConstants<>+328(SB)/4, $0x39506967
-DATA vectorConstants<>+332(SB)/4, $0x39506967
-DATA vectorConstants<>+336(SB)/4, $0x39506967
-DATA vectorConstants<>+340(SB)/4, $0x39506967
-DATA vectorConstants<>+344(SB)/4, $0x39506967
-DATA vectorConstants<>+348(SB)/4, $0x39506967
-DATA vectorConstants<>+352(SB)/4, $0x39506967
-DATA vectorConstants<>+356(SB)/4, $0x39506967
-DATA vectorConstants<>+360(SB)/4, $0x39506967
-DATA vectorConstants<>+364(SB)/4, $0x39506967
-DATA vectorConstants<>+368(SB)/4, $0x39506967
-DATA vectorConstants<>+372(SB)/4, $0x39506967
-DATA vectorConstants<>+376(SB)/4, $0x39506967
-DATA vectorConstants<>+380(SB)/4, $0x39506967
-DATA vectorConstants<>+384(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+388(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+392(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+396(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+400(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+404(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+408(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+412(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+416(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+420(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+424(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+428(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+432(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+436(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+440(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+444(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+448(SB)/4, $0x3c088908
-DATA vectorConstants<>+452(SB)/4, $0x3c088908
-DATA vectorConstants<>+456(SB)/4, $0x3c088908
-DATA vectorConstants<>+460(SB)/4, $0x3c088908
-DATA vectorConstants<>+464(SB)/4, $0x3c088908
-DATA vectorConstants<>+468(SB)/4, $0x3c088908
-DATA vectorConstants<>+472(SB)/4, $0x3c088908
-DATA vectorConstants<>+476(SB)/4, $0x3c088908
-DATA vectorConstants<>+480(SB)/4, $0x3c088908
-DATA vectorConstants<>+484(SB)/4, $0x3c088908
-DATA vectorConstants<>+488(SB)/4, $0x3c088908
-DATA vectorConstants<>+492(SB)/4, $0x3c088908
-DATA vectorConstants<>+496(SB)/4, $0x3c088908
-DATA vectorConstants<>+500(SB)/4, $0x3c088908
-DATA vectorConstants<>+504(SB)/4, $0x3c088908
-DATA vectorConstants<>+508(SB)/4, $0x3c088908
-DATA vectorConstants<>+512(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+516(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+520(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+524(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+528(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+532(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+536(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+540(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+544(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+548(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+552(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+556(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+560(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+564(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+568(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+572(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+576(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+580(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+584(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+588(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+592(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+596(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+600(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+604(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+608(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+612(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+616(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+620(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+624(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+628(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+632(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+636(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+640(SB)/4, $0x3f000000
-DATA vectorConstants<>+644(SB)/4, $0x3f000000
-DATA vectorConstants<>+648(SB)/4, $0x3f000000
-DATA vectorConstants<>+652(SB)/4, $0x3f000000
-DATA vectorConstants<>+656(SB)/4, $0x3f000000
-DATA vectorConstants<>+660(SB)/4, $0x3f000000
-DATA vectorConstants<>+664(SB)/4, $0x3f000000
-DATA vectorConstants<>+668(SB)/4, $0x3f000000
-DATA vectorConstants<>+672(SB)/4, $0x3f000000
-DATA vectorConstants<>+676(SB)/4, $0x3f000000
-DATA vectorConstants<>+680(SB)/4, $0x3f000000
-DATA vectorConstants<>+684(SB)/4, $0x3f000000
-DATA vectorConstants<>+688(SB)/4, $0x3f000000
-DATA vectorConstants<>+692(SB)/4, $0x3f000000
-DATA vectorConstants<>+696(SB)/4, $0x3f000000
-DATA vectorConstants<>+700(SB)/4, $0x3f000000
-DATA vectorConstants<>+704(SB)/4, $0x3f800000
-DATA vectorConstants<>+708(SB)/4, $0x3f800000
-DATA vectorConstants<>+712(SB)/4, $0x3f800000
-DATA vectorConstants<>+716(SB)/4, $0x3f800000
-DATA vectorConstants<>+720(SB)/4, $0x3f800000
-DATA vectorConstants<>+724(SB)/4, $0x3f800000
-DATA vectorConstants<>+728(SB)/4, $0x3f800000
-DATA vectorConstants<>+732(SB)/4, $0x3f800000
-DATA vectorConstants<>+736(SB)/4, $0x3f800000
-DATA vectorConstants<>+740(SB)/4, $0x3f800000
-DATA vectorConstants<>+744(SB)/4, $0x3f800000
-DATA vectorConstants<>+748(SB)/4, $0x3f800000
-DATA vectorConstants<>+752(SB)/4, $0x3f800000
-DATA vectorConstants<>+756(SB)/4, $0x3f800000
-DATA vectorConstants<>+760(SB)/4, $0x3f800000
-DATA vectorConstants<>+764(SB)/4, $0x3f800000
-DATA vectorConstants<>+768(SB)/4, $0x0000007f
-DATA vectorConstants<>+772(SB)/4, $0x0000007f
-DATA vectorConstants<>+776(SB)/4, $0x0000007f
-DATA vectorConstants<>+780(SB)/4, $0x0000007f
-DATA vectorConstants<>+784(SB)/4, $0x0000007f
-DATA vectorConstants<>+788(SB)/4, $0x0000007f
-DATA vectorConstants<>+792(SB)/4, $0x0000007f
-DATA vectorConstants<>+796(SB)/4, $0x0000007f
-DATA vectorConstants<>+800(SB)/4, $0x0000007f
-DATA vectorConstants<>+804(SB)/4, $0x0000007f
-DATA vectorConstants<>+808(SB)/4, $0x0000007f
-DATA vectorConstants<>+812(SB)/4, $0x0000007f
-DATA vectorConstants<>+816(SB)/4, $0x0000007f
-DATA vectorConstants<>+820(SB)/4, $0x0000007f
-DATA vectorConstants<>+824(SB)/4, $0x0000007f
-DATA vectorConstants<>+828(SB)/4, $0x0000007f
+DATA vectorConstants<>+64(SB)/4, $0x42b40000
+DATA vectorConstants<>+68(SB)/4, $0x42b40000
+DATA vectorConstants<>+72(SB)/4, $0x42b40000
+DATA vectorConstants<>+76(SB)/4, $0x42b40000
+DATA vectorConstants<>+80(SB)/4, $0x42b40000
+DATA vectorConstants<>+84(SB)/4, $0x42b40000
+DATA vectorConstants<>+88(SB)/4, $0x42b40000
+DATA vectorConstants<>+92(SB)/4, $0x42b40000
+DATA vectorConstants<>+96(SB)/4, $0x42b40000
+DATA vectorConstants<>+100(SB)/4, $0x42b40000
+DATA vectorConstants<>+104(SB)/4, $0x42b40000
+DATA vectorConstants<>+108(SB)/4, $0x42b40000
+DATA vectorConstants<>+112(SB)/4, $0x42b40000
+DATA vectorConstants<>+116(SB)/4, $0x42b40000
+DATA vectorConstants<>+120(SB)/4, $0x42b40000
+DATA vectorConstants<>+124(SB)/4, $0x42b40000
+DATA vectorConstants<>+128(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+132(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+136(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+140(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+144(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+148(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+152(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+156(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+160(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+164(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+168(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+172(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+176(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+180(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+184(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+188(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+192(SB)/4, $0x4b400000
+DATA vectorConstants<>+196(SB)/4, $0x4b400000
+DATA vectorConstants<>+200(SB)/4, $0x4b400000
+DATA vectorConstants<>+204(SB)/4, $0x4b400000
+DATA vectorConstants<>+208(SB)/4, $0x4b400000
+DATA vectorConstants<>+212(SB)/4, $0x4b400000
+DATA vectorConstants<>+216(SB)/4, $0x4b400000
+DATA vectorConstants<>+220(SB)/4, $0x4b400000
+DATA vectorConstants<>+224(SB)/4, $0x4b400000
+DATA vectorConstants<>+228(SB)/4, $0x4b400000
+DATA vectorConstants<>+232(SB)/4, $0x4b400000
+DATA vectorConstants<>+236(SB)/4, $0x4b400000
+DATA vectorConstants<>+240(SB)/4, $0x4b400000
+DATA vectorConstants<>+244(SB)/4, $0x4b400000
+DATA vectorConstants<>+248(SB)/4, $0x4b400000
+DATA vectorConstants<>+252(SB)/4, $0x4b400000
+DATA vectorConstants<>+256(SB)/4, $0x3f318000
+DATA vectorConstants<>+260(SB)/4, $0x3f318000
+DATA vectorConstants<>+264(SB)/4, $0x3f318000
+DATA vectorConstants<>+268(SB)/4, $0x3f318000
+DATA vectorConstants<>+272(SB)/4, $0x3f318000
+DATA vectorConstants<>+276(SB)/4, $0x3f318000
+DATA vectorConstants<>+280(SB)/4, $0x3f318000
+DATA vectorConstants<>+284(SB)/4, $0x3f318000
+DATA vectorConstants<>+288(SB)/4, $0x3f318000
+DATA vectorConstants<>+292(SB)/4, $0x3f318000
+DATA vectorConstants<>+296(SB)/4, $0x3f318000
+DATA vectorConstants<>+300(SB)/4, $0x3f318000
+DATA vectorConstants<>+304(SB)/4, $0x3f318000
+DATA vectorConstants<>+308(SB)/4, $0x3f318000
+DATA vectorConstants<>+312(SB)/4, $0x3f318000
+DATA vectorConstants<>+316(SB)/4, $0x3f318000
+DATA vectorConstants<>+320(SB)/4, $0xb95e8083
+DATA vectorConstants<>+324(SB)/4, $0xb95e8083
+DATA vectorConstants<>+328(SB)/4, $0xb95e8083
+DATA vectorConstants<>+332(SB)/4, $0xb95e8083
+DATA vectorConstants<>+336(SB)/4, $0xb95e8083
+DATA vectorConstants<>+340(SB)/4, $0xb95e8083
+DATA vectorConstants<>+344(SB)/4, $0xb95e8083
+DATA vectorConstants<>+348(SB)/4, $0xb95e8083
+DATA vectorConstants<>+352(SB)/4, $0xb95e8083
+DATA vectorConstants<>+356(SB)/4, $0xb95e8083
+DATA vectorConstants<>+360(SB)/4, $0xb95e8083
+DATA vectorConstants<>+364(SB)/4, $0xb95e8083
+DATA vectorConstants<>+368(SB)/4, $0xb95e8083
+DATA vectorConstants<>+372(SB)/4, $0xb95e8083
+DATA vectorConstants<>+376(SB)/4, $0xb95e8083
+DATA vectorConstants<>+380(SB)/4, $0xb95e8083
+DATA vectorConstants<>+384(SB)/4, $0x39506967
+DATA vectorConstants<>+388(SB)/4, $0x39506967
+DATA vectorConstants<>+392(SB)/4, $0x39506967
+DATA vectorConstants<>+396(SB)/4, $0x39506967
+DATA vectorConstants<>+400(SB)/4, $0x39506967
+DATA vectorConstants<>+404(SB)/4, $0x39506967
+DATA vectorConstants<>+408(SB)/4, $0x39506967
+DATA vectorConstants<>+412(SB)/4, $0x39506967
+DATA vectorConstants<>+416(SB)/4, $0x39506967
+DATA vectorConstants<>+420(SB)/4, $0x39506967
+DATA vectorConstants<>+424(SB)/4, $0x39506967
+DATA vectorConstants<>+428(SB)/4, $0x39506967
+DATA vectorConstants<>+432(SB)/4, $0x39506967
+DATA vectorConstants<>+436(SB)/4, $0x39506967
+DATA vectorConstants<>+440(SB)/4, $0x39506967
+DATA vectorConstants<>+444(SB)/4, $0x39506967
+DATA vectorConstants<>+448(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+452(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+456(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+460(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+464(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+468(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+472(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+476(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+480(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+484(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+488(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+492(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+496(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+500(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+504(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+508(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+512(SB)/4, $0x3c088908
+DATA vectorConstants<>+516(SB)/4, $0x3c088908
+DATA vectorConstants<>+520(SB)/4, $0x3c088908
+DATA vectorConstants<>+524(SB)/4, $0x3c088908
+DATA vectorConstants<>+528(SB)/4, $0x3c088908
+DATA vectorConstants<>+532(SB)/4, $0x3c088908
+DATA vectorConstants<>+536(SB)/4, $0x3c088908
+DATA vectorConstants<>+540(SB)/4, $0x3c088908
+DATA vectorConstants<>+544(SB)/4, $0x3c088908
+DATA vectorConstants<>+548(SB)/4, $0x3c088908
+DATA vectorConstants<>+552(SB)/4, $0x3c088908
+DATA vectorConstants<>+556(SB)/4, $0x3c088908
+DATA vectorConstants<>+560(SB)/4, $0x3c088908
+DATA vectorConstants<>+564(SB)/4, $0x3c088908
+DATA vectorConstants<>+568(SB)/4, $0x3c088908
+DATA vectorConstants<>+572(SB)/4, $0x3c088908
+DATA vectorConstants<>+576(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+580(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+584(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+588(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+592(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+596(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+600(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+604(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+608(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+612(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+616(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+620(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+624(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+628(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+632(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+636(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+640(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+644(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+648(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+652(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+656(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+660(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+664(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+668(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+672(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+676(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+680(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+684(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+688(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+692(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+696(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+700(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+704(SB)/4, $0x3f000000
+DATA vectorConstants<>+708(SB)/4, $0x3f000000
+DATA vectorConstants<>+712(SB)/4, $0x3f000000
+DATA vectorConstants<>+716(SB)/4, $0x3f000000
+DATA vectorConstants<>+720(SB)/4, $0x3f000000
+DATA vectorConstants<>+724(SB)/4, $0x3f000000
+DATA vectorConstants<>+728(SB)/4, $0x3f000000
+DATA vectorConstants<>+732(SB)/4, $0x3f000000
+DATA vectorConstants<>+736(SB)/4, $0x3f000000
+DATA vectorConstants<>+740(SB)/4, $0x3f000000
+DATA vectorConstants<>+744(SB)/4, $0x3f000000
+DATA vectorConstants<>+748(SB)/4, $0x3f000000
+DATA vectorConstants<>+752(SB)/4, $0x3f000000
+DATA vectorConstants<>+756(SB)/4, $0x3f000000
+DATA vectorConstants<>+760(SB)/4, $0x3f000000
+DATA vectorConstants<>+764(SB)/4, $0x3f000000
+DATA vectorConstants<>+768(SB)/4, $0x3f800000
+DATA vectorConstants<>+772(SB)/4, $0x3f800000
+DATA vectorConstants<>+776(SB)/4, $0x3f800000
+DATA vectorConstants<>+780(SB)/4, $0x3f800000
+DATA vectorConstants<>+784(SB)/4, $0x3f800000
+DATA vectorConstants<>+788(SB)/4, $0x3f800000
+DATA vectorConstants<>+792(SB)/4, $0x3f800000
+DATA vectorConstants<>+796(SB)/4, $0x3f800000
+DATA vectorConstants<>+800(SB)/4, $0x3f800000
+DATA vectorConstants<>+804(SB)/4, $0x3f800000
+DATA vectorConstants<>+808(SB)/4, $0x3f800000
+DATA vectorConstants<>+812(SB)/4, $0x3f800000
+DATA vectorConstants<>+816(SB)/4, $0x3f800000
+DATA vectorConstants<>+820(SB)/4, $0x3f800000
+DATA vectorConstants<>+824(SB)/4, $0x3f800000
+DATA vectorConstants<>+828(SB)/4, $0x3f800000
 DATA vectorConstants<>+832(SB)/4, $0xc2aeac4f
 DATA vectorConstants<>+836(SB)/4, $0xc2aeac4f
 DATA vectorConstants<>+840(SB)/4, $0xc2aeac4f
@@ -228,55 +228,71 @@ DATA vectorConstants<>+880(SB)/4, $0xc2aeac4f
 DATA vectorConstants<>+884(SB)/4, $0xc2aeac4f
 DATA vectorConstants<>+888(SB)/4, $0xc2aeac4f
 DATA vectorConstants<>+892(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+896(SB)/4, $0x7f800000
-DATA vectorConstants<>+900(SB)/4, $0x7f800000
-DATA vectorConstants<>+904(SB)/4, $0x7f800000
-DATA vectorConstants<>+908(SB)/4, $0x7f800000
-DATA vectorConstants<>+912(SB)/4, $0x7f800000
-DATA vectorConstants<>+916(SB)/4, $0x7f800000
-DATA vectorConstants<>+920(SB)/4, $0x7f800000
-DATA vectorConstants<>+924(SB)/4, $0x7f800000
-DATA vectorConstants<>+928(SB)/4, $0x7f800000
-DATA vectorConstants<>+932(SB)/4, $0x7f800000
-DATA vectorConstants<>+936(SB)/4, $0x7f800000
-DATA vectorConstants<>+940(SB)/4, $0x7f800000
-DATA vectorConstants<>+944(SB)/4, $0x7f800000
-DATA vectorConstants<>+948(SB)/4, $0x7f800000
-DATA vectorConstants<>+952(SB)/4, $0x7f800000
-DATA vectorConstants<>+956(SB)/4, $0x7f800000
-DATA vectorConstants<>+960(SB)/4, $0x42b17217
-DATA vectorConstants<>+964(SB)/4, $0x42b17217
-DATA vectorConstants<>+968(SB)/4, $0x42b17217
-DATA vectorConstants<>+972(SB)/4, $0x42b17217
-DATA vectorConstants<>+976(SB)/4, $0x42b17217
-DATA vectorConstants<>+980(SB)/4, $0x42b17217
-DATA vectorConstants<>+984(SB)/4, $0x42b17217
-DATA vectorConstants<>+988(SB)/4, $0x42b17217
-DATA vectorConstants<>+992(SB)/4, $0x42b17217
-DATA vectorConstants<>+996(SB)/4, $0x42b17217
-DATA vectorConstants<>+1000(SB)/4, $0x42b17217
-DATA vectorConstants<>+1004(SB)/4, $0x42b17217
-DATA vectorConstants<>+1008(SB)/4, $0x42b17217
-DATA vectorConstants<>+1012(SB)/4, $0x42b17217
-DATA vectorConstants<>+1016(SB)/4, $0x42b17217
-DATA vectorConstants<>+1020(SB)/4, $0x42b17217
-DATA vectorConstants<>+1024(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1028(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1032(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1036(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1040(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1044(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1048(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1052(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1056(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1060(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1064(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1068(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1072(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1076(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1080(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1084(SB)/4, $0x7fffffff
-GLOBL vectorConstants<>(SB), RODATA|NOPTR, $1088
+DATA vectorConstants<>+896(SB)/4, $0x7fffffff
+DATA vectorConstants<>+900(SB)/4, $0x7fffffff
+DATA vectorConstants<>+904(SB)/4, $0x7fffffff
+DATA vectorConstants<>+908(SB)/4, $0x7fffffff
+DATA vectorConstants<>+912(SB)/4, $0x7fffffff
+DATA vectorConstants<>+916(SB)/4, $0x7fffffff
+DATA vectorConstants<>+920(SB)/4, $0x7fffffff
+DATA vectorConstants<>+924(SB)/4, $0x7fffffff
+DATA vectorConstants<>+928(SB)/4, $0x7fffffff
+DATA vectorConstants<>+932(SB)/4, $0x7fffffff
+DATA vectorConstants<>+936(SB)/4, $0x7fffffff
+DATA vectorConstants<>+940(SB)/4, $0x7fffffff
+DATA vectorConstants<>+944(SB)/4, $0x7fffffff
+DATA vectorConstants<>+948(SB)/4, $0x7fffffff
+DATA vectorConstants<>+952(SB)/4, $0x7fffffff
+DATA vectorConstants<>+956(SB)/4, $0x7fffffff
+DATA vectorConstants<>+960(SB)/4, $0x0000007f
+DATA vectorConstants<>+964(SB)/4, $0x0000007f
+DATA vectorConstants<>+968(SB)/4, $0x0000007f
+DATA vectorConstants<>+972(SB)/4, $0x0000007f
+DATA vectorConstants<>+976(SB)/4, $0x0000007f
+DATA vectorConstants<>+980(SB)/4, $0x0000007f
+DATA vectorConstants<>+984(SB)/4, $0x0000007f
+DATA vectorConstants<>+988(SB)/4, $0x0000007f
+DATA vectorConstants<>+992(SB)/4, $0x0000007f
+DATA vectorConstants<>+996(SB)/4, $0x0000007f
+DATA vectorConstants<>+1000(SB)/4, $0x0000007f
+DATA vectorConstants<>+1004(SB)/4, $0x0000007f
+DATA vectorConstants<>+1008(SB)/4, $0x0000007f
+DATA vectorConstants<>+1012(SB)/4, $0x0000007f
+DATA vectorConstants<>+1016(SB)/4, $0x0000007f
+DATA vectorConstants<>+1020(SB)/4, $0x0000007f
+DATA vectorConstants<>+1024(SB)/4, $0x7f800000
+DATA vectorConstants<>+1028(SB)/4, $0x7f800000
+DATA vectorConstants<>+1032(SB)/4, $0x7f800000
+DATA vectorConstants<>+1036(SB)/4, $0x7f800000
+DATA vectorConstants<>+1040(SB)/4, $0x7f800000
+DATA vectorConstants<>+1044(SB)/4, $0x7f800000
+DATA vectorConstants<>+1048(SB)/4, $0x7f800000
+DATA vectorConstants<>+1052(SB)/4, $0x7f800000
+DATA vectorConstants<>+1056(SB)/4, $0x7f800000
+DATA vectorConstants<>+1060(SB)/4, $0x7f800000
+DATA vectorConstants<>+1064(SB)/4, $0x7f800000
+DATA vectorConstants<>+1068(SB)/4, $0x7f800000
+DATA vectorConstants<>+1072(SB)/4, $0x7f800000
+DATA vectorConstants<>+1076(SB)/4, $0x7f800000
+DATA vectorConstants<>+1080(SB)/4, $0x7f800000
+DATA vectorConstants<>+1084(SB)/4, $0x7f800000
+DATA vectorConstants<>+1088(SB)/4, $0x42b17217
+DATA vectorConstants<>+1092(SB)/4, $0x42b17217
+DATA vectorConstants<>+1096(SB)/4, $0x42b17217
+DATA vectorConstants<>+1100(SB)/4, $0x42b17217
+DATA vectorConstants<>+1104(SB)/4, $0x42b17217
+DATA vectorConstants<>+1108(SB)/4, $0x42b17217
+DATA vectorConstants<>+1112(SB)/4, $0x42b17217
+DATA vectorConstants<>+1116(SB)/4, $0x42b17217
+DATA vectorConstants<>+1120(SB)/4, $0x42b17217
+DATA vectorConstants<>+1124(SB)/4, $0x42b17217
+DATA vectorConstants<>+1128(SB)/4, $0x42b17217
+DATA vectorConstants<>+1132(SB)/4, $0x42b17217
+DATA vectorConstants<>+1136(SB)/4, $0x42b17217
+DATA vectorConstants<>+1140(SB)/4, $0x42b17217
+DATA vectorConstants<>+1144(SB)/4, $0x42b17217
+DATA vectorConstants<>+1148(SB)/4, $0x42b17217
+GLOBL vectorConstants<>(SB), RODATA|NOPTR, $1152
 
 // func siluAVX512(y []float32, x []float32)
 // Requires: AVX, AVX512F
@@ -286,53 +302,40 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ y_len+8(FP), DX
 
 loop:
-	VMOVDQU64  (CX), Z0
-	VPXORD     vectorConstants<>+0(SB), Z0, Z1
-	VMULPS     vectorConstants<>+64(SB), Z1, Z2
-	VADDPS     vectorConstants<>+128(SB), Z2, Z2
-	VSUBPS     vectorConstants<>+128(SB), Z2, Z2
-	VMULPS     vectorConstants<>+192(SB), Z2, Z5
-	VSUBPS     Z5, Z1, Z3
-	VMULPS     vectorConstants<>+256(SB), Z2, Z5
-	VSUBPS     Z5, Z3, Z3
-	VMULPS     vectorConstants<>+320(SB), Z3, Z4
-	VADDPS     vectorConstants<>+384(SB), Z4, Z4
-	VMULPS     Z3, Z4, Z4
-	VADDPS     vectorConstants<>+448(SB), Z4, Z4
-	VMULPS     Z3, Z4, Z4
-	VADDPS     vectorConstants<>+512(SB), Z4, Z4
-	VMULPS     Z3, Z4, Z4
-	VADDPS     vectorConstants<>+576(SB), Z4, Z4
-	VMULPS     Z3, Z4, Z4
-	VADDPS     vectorConstants<>+640(SB), Z4, Z4
-	VMULPS     Z3, Z3, Z5
-	VMULPS     Z5, Z4, Z4
-	VADDPS     Z3, Z4, Z4
-	VADDPS     vectorConstants<>+704(SB), Z4, Z4
-	VCVTTPS2DQ Z2, Z2
-	VPSRAD     $0x01, Z2, Z3
-	VPSUBD     Z3, Z2, Z2
-	VPADDD     vectorConstants<>+768(SB), Z3, Z3
-	VPSLLD     $0x17, Z3, Z3
-	VMULPS     Z3, Z4, Z4
-	VPADDD     vectorConstants<>+768(SB), Z2, Z2
-	VPSLLD     $0x17, Z2, Z2
-	VMULPS     Z2, Z4, Z4
-	VPXORD     Z6, Z6, Z6
-	VCMPPS     $0x01, vectorConstants<>+832(SB), Z1, K1
-	VMOVAPS    Z6, K1, Z4
-	VMOVDQU64  vectorConstants<>+896(SB), Z2
-	VCMPPS     $0x0e, vectorConstants<>+960(SB), Z1, K1
-	VMOVAPS    Z2, K1, Z4
-	VCMPPS     $0x03, Z1, Z1, K1
-	VMOVAPS    Z1, K1, Z4
-	VADDPS     vectorConstants<>+704(SB), Z4, Z4
-	VDIVPS     Z4, Z0, Z0
-	VMOVDQU64  Z0, (AX)
-	ADDQ       $0x40, CX
-	ADDQ       $0x40, AX
-	SUBQ       $0x10, DX
-	JNE        loop
+	VMOVDQU64   (CX), Z0
+	VPXORD      vectorConstants<>+0(SB), Z0, Z1
+	VMOVDQU64   vectorConstants<>+64(SB), Z3
+	VMINPS      Z1, Z3, Z3
+	VMULPS      vectorConstants<>+128(SB), Z3, Z2
+	VADDPS      vectorConstants<>+192(SB), Z2, Z2
+	VSUBPS      vectorConstants<>+192(SB), Z2, Z2
+	VMULPS      vectorConstants<>+256(SB), Z2, Z5
+	VSUBPS      Z5, Z3, Z3
+	VMULPS      vectorConstants<>+320(SB), Z2, Z5
+	VSUBPS      Z5, Z3, Z3
+	VMULPS      vectorConstants<>+384(SB), Z3, Z4
+	VADDPS      vectorConstants<>+448(SB), Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VADDPS      vectorConstants<>+512(SB), Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VADDPS      vectorConstants<>+576(SB), Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VADDPS      vectorConstants<>+640(SB), Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VADDPS      vectorConstants<>+704(SB), Z4, Z4
+	VMULPS      Z3, Z3, Z5
+	VMULPS      Z5, Z4, Z4
+	VADDPS      Z3, Z4, Z4
+	VADDPS      vectorConstants<>+768(SB), Z4, Z4
+	VCMPPS      $0x05, vectorConstants<>+832(SB), Z1, K1
+	VSCALEFPS.Z Z2, Z4, K1, Z4
+	VADDPS      vectorConstants<>+768(SB), Z4, Z4
+	VDIVPS      Z4, Z0, Z0
+	VMOVDQU64   Z0, (AX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, AX
+	SUBQ        $0x10, DX
+	JNE         loop
 	VZEROUPPER
 	RET
 
@@ -347,54 +350,41 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-120
 	VPXORD       Z1, Z1, Z1
 
 loop:
-	VMOVDQU64  (CX), Z2
-	VSUBPS     Z0, Z2, Z2
-	VMULPS     vectorConstants<>+64(SB), Z2, Z3
-	VADDPS     vectorConstants<>+128(SB), Z3, Z3
-	VSUBPS     vectorConstants<>+128(SB), Z3, Z3
-	VMULPS     vectorConstants<>+192(SB), Z3, Z6
-	VSUBPS     Z6, Z2, Z4
-	VMULPS     vectorConstants<>+256(SB), Z3, Z6
-	VSUBPS     Z6, Z4, Z4
-	VMULPS     vectorConstants<>+320(SB), Z4, Z5
-	VADDPS     vectorConstants<>+384(SB), Z5, Z5
-	VMULPS     Z4, Z5, Z5
-	VADDPS     vectorConstants<>+448(SB), Z5, Z5
-	VMULPS     Z4, Z5, Z5
-	VADDPS     vectorConstants<>+512(SB), Z5, Z5
-	VMULPS     Z4, Z5, Z5
-	VADDPS     vectorConstants<>+576(SB), Z5, Z5
-	VMULPS     Z4, Z5, Z5
-	VADDPS     vectorConstants<>+640(SB), Z5, Z5
-	VMULPS     Z4, Z4, Z6
-	VMULPS     Z6, Z5, Z5
-	VADDPS     Z4, Z5, Z5
-	VADDPS     vectorConstants<>+704(SB), Z5, Z5
-	VCVTTPS2DQ Z3, Z3
-	VPSRAD     $0x01, Z3, Z4
-	VPSUBD     Z4, Z3, Z3
-	VPADDD     vectorConstants<>+768(SB), Z4, Z4
-	VPSLLD     $0x17, Z4, Z4
-	VMULPS     Z4, Z5, Z5
-	VPADDD     vectorConstants<>+768(SB), Z3, Z3
-	VPSLLD     $0x17, Z3, Z3
-	VMULPS     Z3, Z5, Z5
-	VPXORD     Z7, Z7, Z7
-	VCMPPS     $0x01, vectorConstants<>+832(SB), Z2, K1
-	VMOVAPS    Z7, K1, Z5
-	VMOVDQU64  vectorConstants<>+896(SB), Z3
-	VCMPPS     $0x0e, vectorConstants<>+960(SB), Z2, K1
-	VMOVAPS    Z3, K1, Z5
-	VCMPPS     $0x03, Z2, Z2, K1
-	VMOVAPS    Z2, K1, Z5
-	VMOVDQU64  Z5, (AX)
-	VADDPS     Z5, Z1, Z1
-	ADDQ       $0x40, CX
-	ADDQ       $0x40, AX
-	SUBQ       $0x10, DX
-	JNE        loop
-	LEAQ       lanes_0+56(FP), AX
-	VMOVDQU64  Z1, (AX)
+	VMOVDQU64   (CX), Z2
+	VSUBPS      Z0, Z2, Z2
+	VMOVDQU64   vectorConstants<>+64(SB), Z4
+	VMINPS      Z2, Z4, Z4
+	VMULPS      vectorConstants<>+128(SB), Z4, Z3
+	VADDPS      vectorConstants<>+192(SB), Z3, Z3
+	VSUBPS      vectorConstants<>+192(SB), Z3, Z3
+	VMULPS      vectorConstants<>+256(SB), Z3, Z6
+	VSUBPS      Z6, Z4, Z4
+	VMULPS      vectorConstants<>+320(SB), Z3, Z6
+	VSUBPS      Z6, Z4, Z4
+	VMULPS      vectorConstants<>+384(SB), Z4, Z5
+	VADDPS      vectorConstants<>+448(SB), Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VADDPS      vectorConstants<>+512(SB), Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VADDPS      vectorConstants<>+576(SB), Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VADDPS      vectorConstants<>+640(SB), Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VADDPS      vectorConstants<>+704(SB), Z5, Z5
+	VMULPS      Z4, Z4, Z6
+	VMULPS      Z6, Z5, Z5
+	VADDPS      Z4, Z5, Z5
+	VADDPS      vectorConstants<>+768(SB), Z5, Z5
+	VCMPPS      $0x05, vectorConstants<>+832(SB), Z2, K1
+	VSCALEFPS.Z Z3, Z5, K1, Z5
+	VMOVDQU64   Z5, (AX)
+	VADDPS      Z5, Z1, Z1
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, AX
+	SUBQ        $0x10, DX
+	JNE         loop
+	LEAQ        lanes_0+56(FP), AX
+	VMOVDQU64   Z1, (AX)
 	VZEROUPPER
 	RET
 
@@ -434,21 +424,30 @@ loop:
 	VZEROUPPER
 	RET
 
-// func largestAVX512(x []float32) (lanes [16]float32)
-// Requires: AVX, AVX512F
-TEXT ·largestAVX512(SB), NOSPLIT, $0-88
+// func largestAVX512(x []float32) float32
+// Requires: AVX, AVX2, AVX512F
+TEXT ·largestAVX512(SB), NOSPLIT, $0-28
 	MOVQ      x_base+0(FP), AX
 	MOVQ      x_len+8(FP), CX
 	VPXORD    Z0, Z0, Z0
 	VMOVDQU64 (AX), Z0
 
 loop:
-	VMAXPS    (AX), Z0, Z0
-	ADDQ      $0x40, AX
-	SUBQ      $0x10, CX
-	JNE       loop
-	LEAQ      lanes_0+24(FP), AX
-	VMOVDQU64 Z0, (AX)
+	VMAXPS        (AX), Z0, Z0
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JNE           loop
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VMAXPS        Y1, Y0, Y1
+	VEXTRACTI128  $0x01, Y1, X2
+	VMAXPS        X1, X2, X0
+	VPSHUFD       $0x0e, X0, X2
+	VMAXPS        X2, X0, X0
+	VPSHUFD       $0x01, X0, X2
+	VMAXPS        X2, X0, X0
+	VMOVD         X0, AX
+	LEAQ          ret+24(FP), CX
+	MOVL          AX, (CX)
 	VZEROUPPER
 	RET
 
@@ -561,28 +560,37 @@ loop:
 	VZEROUPPER
 	RET
 
-// func largestBitsAVX512(x []float32) (lanes [16]uint32)
-// Requires: AVX, AVX512F
-TEXT ·largestBitsAVX512(SB), NOSPLIT, $0-88
+// func largestBitsAVX512(x []float32) uint32
+// Requires: AVX, AVX2, AVX512F
+TEXT ·largestBitsAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_base+0(FP), AX
 	MOVQ   x_len+8(FP), CX
 	VPXORD Z0, Z0, Z0
 
 loop:
-	VMOVDQU64 (AX), Z1
-	VPANDD    vectorConstants<>+1024(SB), Z1, Z1
-	VPMAXUD   Z1, Z0, Z0
-	ADDQ      $0x40, AX
-	SUBQ      $0x10, CX
-	JNE       loop
-	LEAQ      lanes_0+24(FP), AX
-	VMOVDQU64 Z0, (AX)
+	VMOVDQU64     (AX), Z1
+	VPANDD        vectorConstants<>+896(SB), Z1, Z1
+	VPMAXUD       Z1, Z0, Z0
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JNE           loop
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPMAXUD       Y1, Y0, Y1
+	VEXTRACTI128  $0x01, Y1, X2
+	VPMAXUD       X1, X2, X0
+	VPSHUFD       $0x0e, X0, X2
+	VPMAXUD       X2, X0, X0
+	VPSHUFD       $0x01, X0, X2
+	VPMAXUD       X2, X0, X0
+	VMOVD         X0, AX
+	LEAQ          ret+24(FP), CX
+	MOVL          AX, (CX)
 	VZEROUPPER
 	RET
 
-// func quantizeAVX512(codes []int8, x []float32, scale float32) (lanes [16]int32)
-// Requires: AVX, AVX512F, SSE
-TEXT ·quantizeAVX512(SB), NOSPLIT, $0-120
+// func quantizeAVX512(codes []int8, x []float32, scale float32) int32
+// Requires: AVX, AVX2, AVX512F, SSE
+TEXT ·quantizeAVX512(SB), NOSPLIT, $0-60
 	MOVQ         x_base+24(FP), AX
 	MOVQ         codes_base+0(FP), CX
 	MOVQ         x_len+32(FP), DX
@@ -591,18 +599,27 @@ TEXT ·quantizeAVX512(SB), NOSPLIT, $0-120
 	VPXORD       Z1, Z1, Z1
 
 loop:
-	VMOVDQU64 (AX), Z2
-	VDIVPS    Z0, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPADDD    Z2, Z1, Z1
-	VPMOVDB   Z2, X2
-	VMOVDQU   X2, (CX)
-	ADDQ      $0x10, CX
-	ADDQ      $0x40, AX
-	SUBQ      $0x10, DX
-	JNE       loop
-	LEAQ      lanes_0+56(FP), AX
-	VMOVDQU64 Z1, (AX)
+	VMOVDQU64     (AX), Z2
+	VDIVPS        Z0, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VPADDD        Z2, Z1, Z1
+	VPMOVDB       Z2, X2
+	VMOVDQU       X2, (CX)
+	ADDQ          $0x10, CX
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, DX
+	JNE           loop
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VPADDD        Y0, Y1, Y0
+	VEXTRACTI128  $0x01, Y0, X2
+	VPADDD        X0, X2, X1
+	VPSHUFD       $0x0e, X1, X2
+	VPADDD        X2, X1, X1
+	VPSHUFD       $0x01, X1, X2
+	VPADDD        X2, X1, X1
+	VMOVD         X1, AX
+	LEAQ          ret+56(FP), CX
+	MOVL          AX, (CX)
 	VZEROUPPER
 	RET
 
@@ -616,16 +633,14 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 loop:
 	VMOVDQU    (CX), Y0
 	VPXOR      vectorConstants<>+0(SB), Y0, Y1
-	VMULPS     vectorConstants<>+64(SB), Y1, Y2
-	VADDPS     vectorConstants<>+128(SB), Y2, Y2
-	VSUBPS     vectorConstants<>+128(SB), Y2, Y2
-	VMULPS     vectorConstants<>+192(SB), Y2, Y5
-	VSUBPS     Y5, Y1, Y3
+	VMULPS     vectorConstants<>+128(SB), Y1, Y2
+	VADDPS     vectorConstants<>+192(SB), Y2, Y2
+	VSUBPS     vectorConstants<>+192(SB), Y2, Y2
 	VMULPS     vectorConstants<>+256(SB), Y2, Y5
+	VSUBPS     Y5, Y1, Y3
+	VMULPS     vectorConstants<>+320(SB), Y2, Y5
 	VSUBPS     Y5, Y3, Y3
-	VMULPS     vectorConstants<>+320(SB), Y3, Y4
-	VADDPS     vectorConstants<>+384(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
+	VMULPS     vectorConstants<>+384(SB), Y3, Y4
 	VADDPS     vectorConstants<>+448(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+512(SB), Y4, Y4
@@ -633,42 +648,42 @@ loop:
 	VADDPS     vectorConstants<>+576(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+640(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     vectorConstants<>+704(SB), Y4, Y4
 	VMULPS     Y3, Y3, Y5
 	VMULPS     Y5, Y4, Y4
 	VADDPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+704(SB), Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y3
 	VPSUBD     Y3, Y2, Y2
-	VPADDD     vectorConstants<>+768(SB), Y3, Y3
+	VPADDD     vectorConstants<>+960(SB), Y3, Y3
 	VPSLLD     $0x17, Y3, Y3
 	VMULPS     Y3, Y4, Y4
-	VPADDD     vectorConstants<>+768(SB), Y2, Y2
+	VPADDD     vectorConstants<>+960(SB), Y2, Y2
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y4, Y4
 	VPXOR      Y2, Y2, Y2
 	VCMPPS     $0x01, vectorConstants<>+832(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
-	VMOVDQU    vectorConstants<>+896(SB), Y2
-	VCMPPS     $0x0e, vectorConstants<>+960(SB), Y1, Y3
+	VMOVDQU    vectorConstants<>+1024(SB), Y2
+	VCMPPS     $0x0e, vectorConstants<>+1088(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VCMPPS     $0x03, Y1, Y1, Y2
 	VBLENDVPS  Y2, Y1, Y4, Y4
-	VADDPS     vectorConstants<>+704(SB), Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
 	VDIVPS     Y4, Y0, Y0
 	VMOVDQU    Y0, (AX)
 	VMOVDQU    32(CX), Y0
 	VPXOR      vectorConstants<>+0(SB), Y0, Y1
-	VMULPS     vectorConstants<>+64(SB), Y1, Y2
-	VADDPS     vectorConstants<>+128(SB), Y2, Y2
-	VSUBPS     vectorConstants<>+128(SB), Y2, Y2
-	VMULPS     vectorConstants<>+192(SB), Y2, Y5
-	VSUBPS     Y5, Y1, Y3
+	VMULPS     vectorConstants<>+128(SB), Y1, Y2
+	VADDPS     vectorConstants<>+192(SB), Y2, Y2
+	VSUBPS     vectorConstants<>+192(SB), Y2, Y2
 	VMULPS     vectorConstants<>+256(SB), Y2, Y5
+	VSUBPS     Y5, Y1, Y3
+	VMULPS     vectorConstants<>+320(SB), Y2, Y5
 	VSUBPS     Y5, Y3, Y3
-	VMULPS     vectorConstants<>+320(SB), Y3, Y4
-	VADDPS     vectorConstants<>+384(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
+	VMULPS     vectorConstants<>+384(SB), Y3, Y4
 	VADDPS     vectorConstants<>+448(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+512(SB), Y4, Y4
@@ -676,28 +691,30 @@ loop:
 	VADDPS     vectorConstants<>+576(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+640(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     vectorConstants<>+704(SB), Y4, Y4
 	VMULPS     Y3, Y3, Y5
 	VMULPS     Y5, Y4, Y4
 	VADDPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+704(SB), Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y3
 	VPSUBD     Y3, Y2, Y2
-	VPADDD     vectorConstants<>+768(SB), Y3, Y3
+	VPADDD     vectorConstants<>+960(SB), Y3, Y3
 	VPSLLD     $0x17, Y3, Y3
 	VMULPS     Y3, Y4, Y4
-	VPADDD     vectorConstants<>+768(SB), Y2, Y2
+	VPADDD     vectorConstants<>+960(SB), Y2, Y2
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y4, Y4
 	VPXOR      Y2, Y2, Y2
 	VCMPPS     $0x01, vectorConstants<>+832(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
-	VMOVDQU    vectorConstants<>+896(SB), Y2
-	VCMPPS     $0x0e, vectorConstants<>+960(SB), Y1, Y3
+	VMOVDQU    vectorConstants<>+1024(SB), Y2
+	VCMPPS     $0x0e, vectorConstants<>+1088(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VCMPPS     $0x03, Y1, Y1, Y2
 	VBLENDVPS  Y2, Y1, Y4, Y4
-	VADDPS     vectorConstants<>+704(SB), Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
 	VDIVPS     Y4, Y0, Y0
 	VMOVDQU    Y0, 32(AX)
 	ADDQ       $0x40, CX
@@ -721,16 +738,14 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-120
 loop:
 	VMOVDQU    (CX), Y3
 	VSUBPS     Y0, Y3, Y3
-	VMULPS     vectorConstants<>+64(SB), Y3, Y4
-	VADDPS     vectorConstants<>+128(SB), Y4, Y4
-	VSUBPS     vectorConstants<>+128(SB), Y4, Y4
-	VMULPS     vectorConstants<>+192(SB), Y4, Y7
-	VSUBPS     Y7, Y3, Y5
+	VMULPS     vectorConstants<>+128(SB), Y3, Y4
+	VADDPS     vectorConstants<>+192(SB), Y4, Y4
+	VSUBPS     vectorConstants<>+192(SB), Y4, Y4
 	VMULPS     vectorConstants<>+256(SB), Y4, Y7
+	VSUBPS     Y7, Y3, Y5
+	VMULPS     vectorConstants<>+320(SB), Y4, Y7
 	VSUBPS     Y7, Y5, Y5
-	VMULPS     vectorConstants<>+320(SB), Y5, Y6
-	VADDPS     vectorConstants<>+384(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
+	VMULPS     vectorConstants<>+384(SB), Y5, Y6
 	VADDPS     vectorConstants<>+448(SB), Y6, Y6
 	VMULPS     Y5, Y6, Y6
 	VADDPS     vectorConstants<>+512(SB), Y6, Y6
@@ -738,24 +753,26 @@ loop:
 	VADDPS     vectorConstants<>+576(SB), Y6, Y6
 	VMULPS     Y5, Y6, Y6
 	VADDPS     vectorConstants<>+640(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     vectorConstants<>+704(SB), Y6, Y6
 	VMULPS     Y5, Y5, Y7
 	VMULPS     Y7, Y6, Y6
 	VADDPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+704(SB), Y6, Y6
+	VADDPS     vectorConstants<>+768(SB), Y6, Y6
 	VCVTTPS2DQ Y4, Y4
 	VPSRAD     $0x01, Y4, Y5
 	VPSUBD     Y5, Y4, Y4
-	VPADDD     vectorConstants<>+768(SB), Y5, Y5
+	VPADDD     vectorConstants<>+960(SB), Y5, Y5
 	VPSLLD     $0x17, Y5, Y5
 	VMULPS     Y5, Y6, Y6
-	VPADDD     vectorConstants<>+768(SB), Y4, Y4
+	VPADDD     vectorConstants<>+960(SB), Y4, Y4
 	VPSLLD     $0x17, Y4, Y4
 	VMULPS     Y4, Y6, Y6
 	VPXOR      Y4, Y4, Y4
 	VCMPPS     $0x01, vectorConstants<>+832(SB), Y3, Y5
 	VBLENDVPS  Y5, Y4, Y6, Y6
-	VMOVDQU    vectorConstants<>+896(SB), Y4
-	VCMPPS     $0x0e, vectorConstants<>+960(SB), Y3, Y5
+	VMOVDQU    vectorConstants<>+1024(SB), Y4
+	VCMPPS     $0x0e, vectorConstants<>+1088(SB), Y3, Y5
 	VBLENDVPS  Y5, Y4, Y6, Y6
 	VCMPPS     $0x03, Y3, Y3, Y4
 	VBLENDVPS  Y4, Y3, Y6, Y6
@@ -763,16 +780,14 @@ loop:
 	VADDPS     Y6, Y1, Y1
 	VMOVDQU    32(CX), Y3
 	VSUBPS     Y0, Y3, Y3
-	VMULPS     vectorConstants<>+64(SB), Y3, Y4
-	VADDPS     vectorConstants<>+128(SB), Y4, Y4
-	VSUBPS     vectorConstants<>+128(SB), Y4, Y4
-	VMULPS     vectorConstants<>+192(SB), Y4, Y7
-	VSUBPS     Y7, Y3, Y5
+	VMULPS     vectorConstants<>+128(SB), Y3, Y4
+	VADDPS     vectorConstants<>+192(SB), Y4, Y4
+	VSUBPS     vectorConstants<>+192(SB), Y4, Y4
 	VMULPS     vectorConstants<>+256(SB), Y4, Y7
+	VSUBPS     Y7, Y3, Y5
+	VMULPS     vectorConstants<>+320(SB), Y4, Y7
 	VSUBPS     Y7, Y5, Y5
-	VMULPS     vectorConstants<>+320(SB), Y5, Y6
-	VADDPS     vectorConstants<>+384(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
+	VMULPS     vectorConstants<>+384(SB), Y5, Y6
 	VADDPS     vectorConstants<>+448(SB), Y6, Y6
 	VMULPS     Y5, Y6, Y6
 	VADDPS     vectorConstants<>+512(SB), Y6, Y6
@@ -780,24 +795,26 @@ loop:
 	VADDPS     vectorConstants<>+576(SB), Y6, Y6
 	VMULPS     Y5, Y6, Y6
 	VADDPS     vectorConstants<>+640(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     vectorConstants<>+704(SB), Y6, Y6
 	VMULPS     Y5, Y5, Y7
 	VMULPS     Y7, Y6, Y6
 	VADDPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+704(SB), Y6, Y6
+	VADDPS     vectorConstants<>+768(SB), Y6, Y6
 	VCVTTPS2DQ Y4, Y4
 	VPSRAD     $0x01, Y4, Y5
 	VPSUBD     Y5, Y4, Y4
-	VPADDD     vectorConstants<>+768(SB), Y5, Y5
+	VPADDD     vectorConstants<>+960(SB), Y5, Y5
 	VPSLLD     $0x17, Y5, Y5
 	VMULPS     Y5, Y6, Y6
-	VPADDD     vectorConstants<>+768(SB), Y4, Y4
+	VPADDD     vectorConstants<>+960(SB), Y4, Y4
 	VPSLLD     $0x17, Y4, Y4
 	VMULPS     Y4, Y6, Y6
 	VPXOR      Y4, Y4, Y4
 	VCMPPS     $0x01, vectorConstants<>+832(SB), Y3, Y5
 	VBLENDVPS  Y5, Y4, Y6, Y6
-	VMOVDQU    vectorConstants<>+896(SB), Y4
-	VCMPPS     $0x0e, vectorConstants<>+960(SB), Y3, Y5
+	VMOVDQU    vectorConstants<>+1024(SB), Y4
+	VCMPPS     $0x0e, vectorConstants<>+1088(SB), Y3, Y5
 	VBLENDVPS  Y5, Y4, Y6, Y6
 	VCMPPS     $0x03, Y3, Y3, Y4
 	VBLENDVPS  Y4, Y3, Y6, Y6
@@ -855,9 +872,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func largestAVX2(x []float32) (lanes [16]float32)
+// func largestAVX2(x []float32) float32
 // Requires: AVX, AVX2
-TEXT ·largestAVX2(SB), NOSPLIT, $0-88
+TEXT ·largestAVX2(SB), NOSPLIT, $0-28
 	MOVQ    x_base+0(FP), AX
 	MOVQ    x_len+8(FP), CX
 	VPXOR   Y0, Y0, Y0
@@ -866,14 +883,22 @@ TEXT ·largestAVX2(SB), NOSPLIT, $0-88
 	VMOVDQU 32(AX), Y1
 
 loop:
-	VMAXPS  (AX), Y0, Y0
-	VMAXPS  32(AX), Y1, Y1
-	ADDQ    $0x40, AX
-	SUBQ    $0x10, CX
-	JNE     loop
-	LEAQ    lanes_0+24(FP), AX
-	VMOVDQU Y0, (AX)
-	VMOVDQU Y1, 32(AX)
+	VMAXPS       (AX), Y0, Y0
+	VMAXPS       32(AX), Y1, Y1
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JNE          loop
+	VMOVDQU      Y1, Y1
+	VMAXPS       Y1, Y0, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VMAXPS       X1, X2, X0
+	VPSHUFD      $0x0e, X0, X2
+	VMAXPS       X2, X0, X0
+	VPSHUFD      $0x01, X0, X2
+	VMAXPS       X2, X0, X0
+	VMOVD        X0, AX
+	LEAQ         ret+24(FP), CX
+	MOVL         AX, (CX)
 	VZEROUPPER
 	RET
 
@@ -1008,33 +1033,41 @@ loop:
 	VZEROUPPER
 	RET
 
-// func largestBitsAVX2(x []float32) (lanes [16]uint32)
+// func largestBitsAVX2(x []float32) uint32
 // Requires: AVX, AVX2
-TEXT ·largestBitsAVX2(SB), NOSPLIT, $0-88
+TEXT ·largestBitsAVX2(SB), NOSPLIT, $0-28
 	MOVQ  x_base+0(FP), AX
 	MOVQ  x_len+8(FP), CX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 
 loop:
-	VMOVDQU (AX), Y2
-	VPAND   vectorConstants<>+1024(SB), Y2, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVDQU 32(AX), Y2
-	VPAND   vectorConstants<>+1024(SB), Y2, Y2
-	VPMAXUD Y2, Y1, Y1
-	ADDQ    $0x40, AX
-	SUBQ    $0x10, CX
-	JNE     loop
-	LEAQ    lanes_0+24(FP), AX
-	VMOVDQU Y0, (AX)
-	VMOVDQU Y1, 32(AX)
+	VMOVDQU      (AX), Y2
+	VPAND        vectorConstants<>+896(SB), Y2, Y2
+	VPMAXUD      Y2, Y0, Y0
+	VMOVDQU      32(AX), Y2
+	VPAND        vectorConstants<>+896(SB), Y2, Y2
+	VPMAXUD      Y2, Y1, Y1
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JNE          loop
+	VMOVDQU      Y1, Y1
+	VPMAXUD      Y1, Y0, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VPMAXUD      X1, X2, X0
+	VPSHUFD      $0x0e, X0, X2
+	VPMAXUD      X2, X0, X0
+	VPSHUFD      $0x01, X0, X2
+	VPMAXUD      X2, X0, X0
+	VMOVD        X0, AX
+	LEAQ         ret+24(FP), CX
+	MOVL         AX, (CX)
 	VZEROUPPER
 	RET
 
-// func quantizeAVX2(codes []int8, x []float32, scale float32) (lanes [16]int32)
+// func quantizeAVX2(codes []int8, x []float32, scale float32) int32
 // Requires: AVX, AVX2, SSE
-TEXT ·quantizeAVX2(SB), NOSPLIT, $0-120
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-60
 	MOVQ         x_base+24(FP), AX
 	MOVQ         codes_base+0(FP), CX
 	MOVQ         x_len+32(FP), DX
@@ -1061,8 +1094,16 @@ loop:
 	ADDQ         $0x40, AX
 	SUBQ         $0x10, DX
 	JNE          loop
-	LEAQ         lanes_0+56(FP), AX
-	VMOVDQU      Y1, (AX)
-	VMOVDQU      Y2, 32(AX)
+	VMOVDQU      Y2, Y0
+	VPADDD       Y0, Y1, Y0
+	VEXTRACTI128 $0x01, Y0, X2
+	VPADDD       X0, X2, X1
+	VPSHUFD      $0x0e, X1, X2
+	VPADDD       X2, X1, X1
+	VPSHUFD      $0x01, X1, X2
+	VPADDD       X2, X1, X1
+	VMOVD        X1, AX
+	LEAQ         ret+56(FP), CX
+	MOVL         AX, (CX)
 	VZEROUPPER
 	RET

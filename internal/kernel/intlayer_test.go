@@ -280,6 +280,26 @@ func FuzzIntLayer(f *testing.F) {
 	})
 }
 
+// BenchmarkIntPeak is what one core can do at most: one tile whose operands stay in
+// the first cache.
+func BenchmarkIntPeak(b *testing.B) {
+	const in = 512
+	for _, v := range variants {
+		b.Run(v.name, func(b *testing.B) {
+			rows := v.ints.high
+			x, sums, scales := make([]int8, rows*in), make([]int32, rows), make([]float32, rows)
+			w, factors, y := make([]uint8, panelOuts*in), make([]float32, panelOuts), make([]float32, rows*panelOuts)
+			for i := range x {
+				x[i] = int8(i)
+			}
+			for b.Loop() {
+				v.ints.tile(rows, panelOuts, in/panelIns, x, in, w, sums, 1, scales, 1, factors, factors, y, panelOuts)
+			}
+			report(b, 2*rows*in*panelOuts)
+		})
+	}
+}
+
 func BenchmarkIntLayer(b *testing.B) {
 	for _, v := range variants {
 		for _, bits := range []int{1, 2, 4, 8} {

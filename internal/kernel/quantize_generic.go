@@ -39,10 +39,7 @@ func QuantizeRowInt8(codes []int8, x []float32) (scale float32, sum int32, ok bo
 	}
 	s, i := RowScale(math.Float32frombits(bits)), 0
 	if n := whole(len(x)); n > 0 && chosen.vector.quantize != nil {
-		for _, v := range chosen.vector.quantize(codes[:n], x[:n], s) {
-			sum += v
-		}
-		i = n
+		sum, i = chosen.vector.quantize(codes[:n], x[:n], s), n
 	}
 	codes = codes[:len(x)]
 	for ; i < len(x); i++ {

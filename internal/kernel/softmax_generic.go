@@ -7,10 +7,7 @@ package kernel
 func largest(x []float32) float32 {
 	m, i := x[0], 0
 	if n := whole(len(x)); n > 0 && chosen.vector.largest != nil {
-		for _, v := range chosen.vector.largest(x[:n]) {
-			m = max(m, v)
-		}
-		i = n
+		m, i = chosen.vector.largest(x[:n]), n
 	}
 	for _, v := range x[i:] {
 		m = max(m, v)

@@ -9,14 +9,14 @@ type vectorKernel struct {
 	expSum      func(y, x []float32, largest float32) [lanes]float32 // y = Exp(x - largest), and their partial sums
 	divide      func(y []float32, by float32)
 	multiply    func(y []float32, by float32)
-	largest     func(x []float32) [lanes]float32
+	largest     func(x []float32) float32
 	sumLanes    func(x []float32) [lanes]float32
 	squareLanes func(x []float32, mean float32) [lanes]float32
 	normalize   func(y, x, gain, bias []float32, mean, rstd float32)
 	add         func(y, a, b []float32)
 	rescale     func(y, bias []float32, scale float32)
-	largestBits func(x []float32) [lanes]uint32
-	quantize    func(codes []int8, x []float32, scale float32) [lanes]int32
+	largestBits func(x []float32) uint32
+	quantize    func(codes []int8, x []float32, scale float32) int32 // returns their sum
 }
 
 // whole is how many of n elements vector kernels do.

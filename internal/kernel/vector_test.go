@@ -153,6 +153,18 @@ func TestVectorExp(t *testing.T) {
 	}
 }
 
+// TestVectorExpEdges tries every float32 near those where Exp changes its ways.
+func TestVectorExpEdges(t *testing.T) {
+	for _, edge := range []float32{expHi, expLo, 88.72284, -87.33654, 90, 127 * ln2Hi, 128 * ln2Hi, 0, 1e-38} {
+		x := make([]float32, 1<<13)
+		for i := range x {
+			x[i] = math.Float32frombits(math.Float32bits(edge) + uint32(i) - 1<<12)
+		}
+		compareVariants(t, func(y, a, _, _ []float32) []float32 { return []float32{expSum(y, a, 0)} }, x, nil, nil, 0, "exp")
+		compareVariants(t, func(y, a, _, _ []float32) []float32 { SiLURow(y, a); return nil }, x, nil, nil, 0, "silu")
+	}
+}
+
 func FuzzVectors(f *testing.F) {
 	f.Add(uint16(37), uint64(1), uint8(3), float32(2))
 	f.Fuzz(func(t *testing.T, n uint16, seed uint64, shift uint8, scale float32) {

@@ -68,13 +68,7 @@ func (s vectors) andMem(m Mem, a, dst reg.VecVirtual) {
 }
 
 // where replaces elements of v by those of from where the comparison of x with m holds.
-func (s vectors) where(predicate uint64, x reg.VecVirtual, m Op, from Op, v reg.VecVirtual) {
-	if s.bytes == 64 {
-		k := K()
-		VCMPPS(Imm(predicate), m, x, k)
-		VMOVAPS(from, k, v)
-		return
-	}
+func where(predicate uint64, x reg.VecVirtual, m, from Op, v reg.VecVirtual) {
 	mask := YMM()
 	VCMPPS(Imm(predicate), m, x, mask)
 	VBLENDVPS(mask, from, v, v)
@@ -84,18 +78,25 @@ func (s vectors) where(predicate uint64, x reg.VecVirtual, m Op, from Op, v reg.
 const (
 	lessThan    = 1
 	unordered   = 3
+	notLessThan = 5
 	greaterThan = 14
 )
 
-// exp is Exp of x, operation by operation; x stays.
+// exp is Exp of x, with the roundings of its operations; x stays.
 func (s vectors) exp(t *table, x reg.VecVirtual) reg.VecVirtual {
 	n, r, p, u := s.new(), s.new(), s.new(), s.new()
+	from := x
+	if s.bytes == 64 { // no further than to infinity, so that what follows stays finite
+		from = s.new()
+		s.load(t.float(90), from)
+		VMINPS(x, from, from) // x where it is NaN
+	}
 	const roundBit = 12582912
-	VMULPS(t.float(1.44269504), x, n)
+	VMULPS(t.float(1.44269504), from, n)
 	VADDPS(t.float(roundBit), n, n)
 	VSUBPS(t.float(roundBit), n, n)
 	VMULPS(t.float(0.693359375), n, u)
-	VSUBPS(u, x, r)
+	VSUBPS(u, from, r)
 	VMULPS(t.float(-2.12194440e-4), n, u)
 	VSUBPS(u, r, r)
 	VMULPS(t.float(1.9875691500e-4), r, p)
@@ -108,6 +109,12 @@ func (s vectors) exp(t *table, x reg.VecVirtual) reg.VecVirtual {
 	VMULPS(u, p, p)
 	VADDPS(r, p, p)
 	VADDPS(t.float(1), p, p)
+	if s.bytes == 64 {
+		normal := K()
+		VCMPPS(Imm(notLessThan), t.float(-87.33654), x, normal)
+		VSCALEFPS_Z(n, p, normal, p)
+		return p
+	}
 	half := s.new()
 	VCVTTPS2DQ(n, n)
 	VPSRAD(Imm(1), n, half)
@@ -119,10 +126,10 @@ func (s vectors) exp(t *table, x reg.VecVirtual) reg.VecVirtual {
 	}
 	zero, inf := s.new(), s.new()
 	s.zero(zero)
-	s.where(lessThan, x, t.float(-87.33654), zero, p)
+	where(lessThan, x, t.float(-87.33654), zero, p)
 	s.load(t.bits(0x7f800000), inf)
-	s.where(greaterThan, x, t.float(88.72283), inf, p)
-	s.where(unordered, x, x, x, p)
+	where(greaterThan, x, t.float(88.72283), inf, p)
+	where(unordered, x, x, x, p)
 	return p
 }
 
@@ -133,9 +140,6 @@ type elementwise struct {
 	slice map[string]reg.GPVirtual
 	n     reg.GPVirtual
 }
-
-// floatLanes is a result of 16 partial sums.
-const floatLanes = " (lanes [16]float32)"
 
 // begin declares a function of slices and other parameters.
 func begin(s vectors, name, doc string, slices []string, others, result string) *elementwise {
@@ -200,6 +204,36 @@ func (e *elementwise) returnLanes(v []reg.VecVirtual) {
 	}
 }
 
+// returnReduced returns what op, whose order is free, makes of 16 lanes.
+func (e *elementwise) returnReduced(v []reg.VecVirtual, op func(ops ...Op)) {
+	half := YMM()
+	if e.bytes == 64 {
+		VEXTRACTI64X4(Imm(1), v[0], half)
+	} else {
+		VMOVDQU(v[1], half)
+	}
+	x, low := XMM(), v[0].AsX()
+	op(half, v[0].AsY(), half)
+	VEXTRACTI128(Imm(1), half, x)
+	op(half.AsX(), x, low)
+	for _, order := range []uint64{0x0e, 0x01} {
+		VPSHUFD(Imm(order), low, x)
+		op(x, low, low)
+	}
+	r := GP32()
+	VMOVD(low, r)
+	p := GP64()
+	to, err := ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	LEAQ(to.Addr, p)
+	MOVL(r, Mem{Base: p})
+}
+
+// floatLanes is a result of 16 partial sums.
+const floatLanes = " (lanes [16]float32)"
+
 func vectorSet() {
 	t := newTable("vectorConstants")
 	for _, s := range []vectors{avx512, avx2} {
@@ -262,13 +296,13 @@ func byNumber(s vectors, name string, op func(ops ...Op)) {
 }
 
 func largest(s vectors) {
-	e := begin(s, "largest", "is vectorKernel.largest.", []string{"x"}, "", floatLanes)
+	e := begin(s, "largest", "is vectorKernel.largest.", []string{"x"}, "", " float32")
 	v := e.lanes()
 	for i := range v {
 		s.load(e.at("x", i*s.bytes), v[i])
 	}
 	e.loop(func(at int) { VMAXPS(e.at("x", at), v[at/s.bytes], v[at/s.bytes]) })
-	e.returnLanes(v)
+	e.returnReduced(v, VMAXPS)
 	end()
 }
 
@@ -334,7 +368,7 @@ func rescale(s vectors) {
 }
 
 func largestBits(s vectors, t *table) {
-	e := begin(s, "largestBits", "is vectorKernel.largestBits.", []string{"x"}, "", " (lanes [16]uint32)")
+	e := begin(s, "largestBits", "is vectorKernel.largestBits.", []string{"x"}, "", " uint32")
 	v := e.lanes()
 	e.loop(func(at int) {
 		u := s.new()
@@ -342,14 +376,14 @@ func largestBits(s vectors, t *table) {
 		s.andMem(t.bits(1<<31-1), u, u)
 		VPMAXUD(u, v[at/s.bytes], v[at/s.bytes])
 	})
-	e.returnLanes(v)
+	e.returnReduced(v, VPMAXUD)
 	end()
 }
 
 // quantize divides, rounds half to even and narrows.
 func quantize(s vectors) {
 	name := "quantize" + s.name
-	TEXT(name, NOSPLIT, "func(codes []int8, x []float32, scale float32) (lanes [16]int32)")
+	TEXT(name, NOSPLIT, "func(codes []int8, x []float32, scale float32) int32")
 	Pragma("noescape")
 	Doc(name + " is vectorKernel.quantize.")
 	e := &elementwise{vectors: s, slice: map[string]reg.GPVirtual{"x": base("x")}}
@@ -382,6 +416,6 @@ func quantize(s vectors) {
 		VMOVDQU(x, Mem{Base: codes})
 		ADDQ(Imm(group), codes)
 	})
-	e.returnLanes(sum)
+	e.returnReduced(sum, VPADDD)
 	end()
 }
