@@ -17,7 +17,8 @@ var mayImport = map[string][]string{
 	"internal/kernel":         {},
 	"quant":                   {"internal/kernel"},
 	"spec":                    {"quant", "internal/kernel"},
-	"internal/smalldisk":      {}, // for tests
+	"internal/smalldisk":      {},
+	"internal/samebits":       {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"internal/tensorfile":     {},
 	"checkpoint":              {"internal/tensorfile"},
 	"preprocess":              {},

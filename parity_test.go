@@ -175,6 +175,12 @@ func small(mode qat.Mode) spec.Model {
 	return s
 }
 
+// mixedLayers are modes of layers that are not the model's.
+var mixedLayers = []spec.LayerMode{
+	{Pattern: "blocks.0.ffn.*", Mode: qat.Int8}, {Pattern: "*.attn.out", Mode: qat.Float},
+	{Pattern: "blocks.1.attn.qkv", Mode: qat.Binary}, {Pattern: "blocks.1.ffn.down", Mode: qat.Int4},
+}
+
 // promised are the models that TestInferMatchesGraph compares.
 func promised() []spec.Model {
 	var all []spec.Model
@@ -203,14 +209,12 @@ func promised() []spec.Model {
 			s.HiddenSize, s.NumHeads, s.Pooling, s.WindowSize = 64, 4, qat.LastTimestep, 29
 		})
 	}
-	for _, numerics := range []spec.Numerics{qat.BitNet, qat.Edifice} {
-		add(qat.Ternary, func(s *spec.Model) {
-			s.LayerModes = []spec.LayerMode{{Pattern: "blocks.0.ffn.*", Mode: qat.Int8}, {Pattern: "*.attn.out", Mode: qat.Float}, {Pattern: "blocks.1.attn.qkv", Mode: qat.Binary}, {Pattern: "blocks.1.ffn.down", Mode: qat.Int4}}
-			if s.Numerics = numerics; numerics == qat.Edifice {
-				s.Activations = qat.FloatActivations
-			}
-		})
+	for _, granularity := range granularities {
+		add(qat.Ternary, func(s *spec.Model) { s.LayerModes, s.Granularity = mixedLayers, granularity })
 	}
+	add(qat.Ternary, func(s *spec.Model) {
+		s.LayerModes, s.Numerics, s.Activations = mixedLayers, qat.Edifice, qat.FloatActivations
+	})
 	return all
 }
 
@@ -241,10 +245,15 @@ func TestInferMatchesGraph_sizes(t *testing.T) {
 		t.Skip("some seconds of larger models")
 	}
 	for i, mode := range modes {
-		s := small(mode)
-		s.HiddenSize, s.NumHeads, s.WindowSize, s.Pooling, s.Positions = 256, 4, 60, qat.LastTimestep, qat.Rotary
-		w := newTwin(t, s, 3, 5, i%2 == 0)
-		w.compare(t, rand.New(rand.NewPCG(uint64(i), 3)))
+		for _, granularity := range granularities {
+			for _, layers := range [][]spec.LayerMode{nil, mixedLayers} {
+				s := small(mode)
+				s.HiddenSize, s.NumHeads, s.WindowSize, s.Pooling, s.Positions = 256, 4, 60, qat.LastTimestep, qat.Rotary
+				s.Granularity, s.LayerModes = granularity, layers
+				w := newTwin(t, s, 3, 5, i%2 == 0)
+				w.compare(t, rand.New(rand.NewPCG(uint64(i), 3)))
+			}
+		}
 	}
 }
 
@@ -255,34 +264,42 @@ func TestInferMatchesGraph_int8(t *testing.T) {
 		t.Skip("some seconds of larger models")
 	}
 	for _, hidden := range []int{260, 512, 1024} {
-		in := 4 * hidden
-		t.Run(fmt.Sprint(in), func(t *testing.T) {
-			s := spec.Model{EmbedDim: 11, HiddenSize: hidden, NumHeads: 4, NumLayers: 1, WindowSize: 3, Quantize: qat.Int8}
-			w := newTwin(t, s, 5, 0, false)
-			set := func(name string, value func() float32) []float32 {
-				values := ok(w.m.ParamValue(name))
-				for i := range values {
-					values[i] = value()
-				}
-				require.NoError(t, w.m.SetParam(name, values))
-				return values
+		for _, granularity := range granularities {
+			for _, rest := range []qat.Mode{qat.Int8, qat.Ternary} { // the mode of the other layers
+				t.Run(fmt.Sprint(4*hidden, granularity, rest), func(t *testing.T) { compareInt8(t, hidden, granularity, rest) })
 			}
-			// A layer up whose weight is nothing hands its bias down: silu(x) is nearly x.
-			rng := rand.New(rand.NewPCG(1, uint64(in)))
-			draw := func() float32 { return (64.6 + 62*rng.Float32()) / 16 }
-			set("net.blocks.0.ffn.up.weight", func() float32 { return 0 })
-			up := set("net.blocks.0.ffn.up.bias", draw)
-			down := set("net.blocks.0.ffn.down.weight", draw)
-			w.packed = ok(infer.New(ok(qat.Export(w.m))))
-			requireUnlikeFloatSum(t, up, down, in > 1040)
-			w.compare(t, rng)
-		})
+		}
 	}
+}
+
+func compareInt8(t *testing.T, hidden int, granularity qat.Granularity, rest qat.Mode) {
+	s := spec.Model{
+		EmbedDim: 11, HiddenSize: hidden, NumHeads: 4, NumLayers: 1, WindowSize: 3, Quantize: rest, Granularity: granularity,
+		LayerModes: []spec.LayerMode{{Pattern: "*.ffn.down", Mode: qat.Int8}},
+	}
+	w := newTwin(t, s, 5, 0, false)
+	set := func(name string, value func() float32) []float32 {
+		values := ok(w.m.ParamValue(name))
+		for i := range values {
+			values[i] = value()
+		}
+		require.NoError(t, w.m.SetParam(name, values))
+		return values
+	}
+	// A layer up whose weight is nothing hands its bias down: silu(x) is nearly x.
+	rng := rand.New(rand.NewPCG(1, uint64(4*hidden)))
+	draw := func() float32 { return (64.6 + 62*rng.Float32()) / 16 }
+	set("net.blocks.0.ffn.up.weight", func() float32 { return 0 })
+	up := set("net.blocks.0.ffn.up.bias", draw)
+	down := set("net.blocks.0.ffn.down.weight", draw)
+	w.packed = ok(infer.New(ok(qat.Export(w.m))))
+	requireUnlikeFloatSum(t, up, down, granularity, 4*hidden > 1040)
+	w.compare(t, rng)
 }
 
 // requireUnlikeFloatSum requires that all codes of a layer down are from 64 to 127,
 // and says of its sums whether some differ when float32 adds them.
-func requireUnlikeFloatSum(t *testing.T, up, down []float32, differ bool) {
+func requireUnlikeFloatSum(t *testing.T, up, down []float32, granularity qat.Granularity, differ bool) {
 	t.Helper()
 	in := len(up)
 	out := len(down) / in
@@ -290,8 +307,7 @@ func requireUnlikeFloatSum(t *testing.T, up, down []float32, differ bool) {
 	kernel.SiLU(x, up)
 	_, err := quant.QuantizeActivations(x, x)
 	require.NoError(t, err)
-	_, err = quant.Quantize(w, down, qat.Int8)
-	require.NoError(t, err)
+	require.NoError(t, quant.QuantizeWeight(w, down, out, qat.Int8, granularity, make([]float32, granularity.Scales(out))))
 	for _, code := range slices.Concat(x, w) {
 		require.True(t, code >= 64 && code <= 127, "code %v", code)
 	}

@@ -36,11 +36,12 @@ var ErrParity = errors.New("the packed model differs from its training graph")
 // CheckParity encodes a packed model and reads it again, as a program does that ships
 // it, and compares what it makes of data with what the graph makes of it in evaluation
 // mode: every output of every sequence, bit for bit, the head's own and those in the
-// units of the targets. The data is what the graph reads, so the pipeline of p is read
-// but not run.
+// units of the targets. A packed model with a pipeline runs on what was recorded, as a
+// user has it, where the graph runs on what the data's own pipeline made of that.
 //
 // Errors: ErrParity with the first output that differs and both values, or with what
-// keeps the packed model from running; as Evaluate.
+// keeps the packed model from running; as Evaluate; data that was not recorded, with a
+// packed model that reads what was.
 func (c *Model) CheckParity(p *packed.Model, d dataset.Data) error {
 	fail := func(err error) error { return fmt.Errorf("train: %w: %w", ErrParity, err) }
 	var file bytes.Buffer
@@ -54,9 +55,11 @@ func (c *Model) CheckParity(p *packed.Model, d dataset.Data) error {
 	if again.Head == nil || again.Head.Width != c.task.width() || (again.Head.Targets != nil) != c.task.Regression() {
 		return fail(fmt.Errorf("its head is not that of %s", c.task))
 	}
-	check := parity{task: c.task, targets: again.Head.Targets}
+	check := parity{task: c.task, targets: again.Head.Targets, recorded: again.Input != nil}
 	again.Head.Targets = nil // so that it returns what the graph's head does
-	again.Input = nil
+	if again.Input != nil && d.Facts().Pipeline == nil {
+		return errors.New("train: the packed model reads what was recorded, and the data is not made of that: want data with a pipeline")
+	}
 	if check.runs, err = infer.New(again); err != nil {
 		return fail(err)
 	}
@@ -70,20 +73,25 @@ func (c *Model) CheckParity(p *packed.Model, d dataset.Data) error {
 
 // parity compares batches.
 type parity struct {
-	task    Task               // of the graph
-	targets *preprocess.Scaler // of the packed model
-	runs    *infer.Model
-	x, out  []float32
-	lengths []int
-	seen    int // sequences
+	task     Task               // of the graph
+	targets  *preprocess.Scaler // of the packed model
+	recorded bool               // is what the packed model reads
+	runs     *infer.Model
+	x, out   []float32
+	lengths  []int
+	seen     int // sequences
 }
 
 // batch compares what the graph made of a batch.
 func (p *parity) batch(outputs []float32, batch []dataset.Example) (err error) {
 	p.x, p.lengths = p.x[:0], p.lengths[:0]
 	for _, e := range batch {
-		p.x = append(p.x, e.Values[len(e.Values)-e.Length*p.runs.Channels():]...) // less the padding
-		p.lengths = append(p.lengths, e.Length)
+		x := e.Values[len(e.Values)-e.Length*p.runs.Spec().EmbedDim:] // less the padding
+		if p.recorded {
+			x = e.Recorded
+		}
+		p.x = append(p.x, x...)
+		p.lengths = append(p.lengths, len(x)/p.runs.Channels())
 	}
 	if p.out, err = p.runs.PredictBatch(p.out, p.x, p.lengths); err != nil {
 		return fmt.Errorf("from example %d on: %w", p.seen, err)

@@ -80,7 +80,7 @@ func (c *Model) eachBatch(d dataset.Data, do func(outputs []float32, batch []dat
 			}
 		}
 		e.Values = p.set(len(batch), e, 1)
-		e.Targets = slices.Clone(e.Targets)
+		e.Targets, e.Recorded = slices.Clone(e.Targets), slices.Clone(e.Recorded)
 		if batch = append(batch, e); len(batch) < p.batch {
 			continue
 		}

@@ -80,6 +80,23 @@ func TestExpSpecial(t *testing.T) {
 	assert.True(t, math.IsNaN(float64(Exp(nan()))), "NaN")
 }
 
+// TestExpRoundsProducts: for each product of Exp that a CPU could fuse with the sum
+// behind it, an x of which that would make another number. (The other two cannot: the
+// first is rounded to a whole number, the second is exact.)
+func TestExpRoundsProducts(t *testing.T) {
+	for product, tt := range map[string]struct{ x, want uint32 }{
+		"n*ln2Lo": {0x4004d880, 0x40ff0c2c},
+		"expP0*r": {0x40aa5281, 0x434ce8fb},
+		"expP1":   {0xbed895b6, 0x3f27b27e},
+		"expP2":   {0x3e2dd4cc, 0x3f97aea3},
+		"expP3":   {0x3ddd8f1f, 0x3f8e9fce},
+		"expP4":   {0x3d3a1823, 0x3f85f317},
+		"expP5":   {0x3c24bffc, 0x3f814b2a},
+	} {
+		sameBits(t, []float32{math.Float32frombits(tt.want)}, []float32{Exp(math.Float32frombits(tt.x))}, "%s", product)
+	}
+}
+
 // TestExpEdges walks over the limits and over every change of the power of two,
 // where the polynomial's two ends meet: no step down by more than the error allows.
 func TestExpEdges(t *testing.T) {
