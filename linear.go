@@ -29,17 +29,16 @@ type linear struct {
 	parts []part
 	pad   *padding
 
-	w, x, rowScale []float32 // what entered the product; row scales
-	xhat, what     []float32 // the values that codes stand for; see inputValues, weightValues
-	wide           *wideCodes
+	w          []float32 // what entered the product, or the codes that did
+	x          []float32 // likewise, with float activations
+	rowScale   []float32
+	rows8      kernel.IntRows     // x, with int8 activations
+	layers     []*kernel.IntLayer // of parts
+	xhat, what []float32          // the values that codes stand for; see inputValues, weightValues
 }
 
 // part is columns [lo, hi) of the last of every `every` rows.
 type part struct{ lo, hi, every int }
-
-// wideCodes are codes for the integer product, where a float32 product might
-// round.
-type wideCodes struct{ w, x []int8 }
 
 func newLinear(path string, inShape []int, out int, s spec.Model) *linear {
 	in := inShape[len(inShape)-1]
@@ -51,13 +50,14 @@ func newLinear(path string, inShape []int, out int, s spec.Model) *linear {
 	}
 	l.parts = []part{{0, out, 1}}
 	l.w = make([]float32, in*out)
+	if l.int8Inputs {
+		l.rows8 = kernel.NewIntRows(l.rows, in)
+		return l
+	}
 	l.x = make([]float32, l.rows*in)
 	l.rowScale = make([]float32, l.rows)
 	for i := range l.rowScale {
 		l.rowScale[i] = 1
-	}
-	if l.int8Inputs && in > quant.MaxExactIn(l.mode) {
-		l.wide = &wideCodes{make([]int8, in*out), make([]int8, l.rows*in)}
 	}
 	return l
 }
@@ -92,13 +92,34 @@ func (l *linear) forward(out []float32, in [][]float32) error {
 		}
 		return nil
 	}
-	l.narrow()
+	if l.int8Inputs {
+		l.multiplyInts(out, bias)
+		return nil
+	}
 	for _, p := range l.parts {
-		y := kernel.Dense(out, l.rows, l.out).Columns(p.lo, p.hi).EveryLast(p.every)
-		l.multiply(y, p)
+		y, x := p.of(out, l.rows, l.out), kernel.Dense(l.x, l.rows, l.in).EveryLast(p.every)
+		kernel.Gemm(y, x, kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi), false, false, false)
 		kernel.Rescale(y, l.rowScale[p.every-1:], p.every, columns(l.factors(), p), bias[p.lo:p.hi])
 	}
 	return nil
+}
+
+// of is the part of a matrix.
+func (p part) of(data []float32, rows, cols int) kernel.Matrix {
+	return kernel.Dense(data, rows, cols).Columns(p.lo, p.hi).EveryLast(p.every)
+}
+
+// multiplyInts computes the layer on integers, as the packed runtime does.
+func (l *linear) multiplyInts(out, bias []float32) {
+	for i, p := range l.parts {
+		if len(l.layers) == i {
+			l.layers = append(l.layers, kernel.NewIntLayer(l.in, p.hi-p.lo, l.mode.Bits()))
+		}
+		layer := l.layers[i]
+		layer.SetColumns(kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi))
+		layer.SetScales(columns(l.factors(), p), bias[p.lo:p.hi])
+		layer.ForwardParallel(p.of(out, l.rows, l.out), l.rows8, p.every-1, p.every)
+	}
 }
 
 // columns are the factors of a part's columns.
@@ -109,7 +130,7 @@ func columns(factors []float32, p part) []float32 {
 	return factors[p.lo:p.hi]
 }
 
-// readInput fills l.x and the row scales from x.
+// readInput takes x: as codes, or as values.
 func (l *linear) readInput(x, lengths []float32) error {
 	if l.pad != nil {
 		if err := l.pad.read(lengths); err != nil {
@@ -143,36 +164,12 @@ func (l *linear) readInput(x, lengths []float32) error {
 
 // readRow quantizes one token; false where it is not finite.
 func (l *linear) readRow(i int, x []float32) bool {
-	quantize := quant.QuantizeActivations
-	if l.numerics == Edifice {
-		quantize = quant.EdificeActivations
+	if l.int8Inputs {
+		return l.rows8.Quantize(i, x)
 	}
 	var err error
-	l.rowScale[i], err = quantize(l.x[i*l.in:(i+1)*l.in], x)
+	l.rowScale[i], err = quant.EdificeActivations(l.x[i*l.in:(i+1)*l.in], x)
 	return err == nil
-}
-
-// narrow copies codes to int8 where the integer product needs them.
-func (l *linear) narrow() {
-	if l.wide == nil {
-		return
-	}
-	for i, v := range l.w {
-		l.wide.w[i] = int8(v)
-	}
-	for i, v := range l.x {
-		l.wide.x[i] = int8(v)
-	}
-}
-
-// multiply writes the product of codes for one part to y.
-func (l *linear) multiply(y kernel.Matrix, p part) {
-	if l.wide != nil {
-		kernel.GemmInt8(y, l.wide.x[(p.every-1)*l.in:], p.every*l.in, l.wide.w[p.lo:], l.out, l.in)
-		return
-	}
-	x := kernel.Dense(l.x, l.rows, l.in).EveryLast(p.every)
-	kernel.Gemm(y, x, kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi), false, false, false)
 }
 
 // backward passes the quantizers straight through: with the values ŵ and x̂ used
@@ -181,7 +178,7 @@ func (l *linear) backward(grads, in [][]float32, dout []float32) error {
 	dx, dw, db := grads[0], grads[1], grads[2]
 	xhat, what := l.inputValues(), l.weightValues()
 	for i, p := range l.parts {
-		dy := kernel.Dense(dout, l.rows, l.out).Columns(p.lo, p.hi).EveryLast(p.every)
+		dy := p.of(dout, l.rows, l.out)
 		w := kernel.Dense(what, l.in, l.out).Columns(p.lo, p.hi)
 		// The first part covers every row.
 		kernel.Gemm(kernel.Dense(dx, l.rows, l.in).EveryLast(p.every), dy, w, false, true, i > 0)
@@ -217,13 +214,17 @@ func (l *linear) inputValues() []float32 {
 		return l.x
 	}
 	if l.xhat == nil {
-		l.xhat = make([]float32, len(l.x))
+		l.xhat = make([]float32, l.rows*l.in)
 	}
 	kernel.Parallel(l.rows, 1+(1<<14)/l.in, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			s, codes := l.rowScale[i], l.x[i*l.in:(i+1)*l.in]
-			for j, v := range codes {
-				l.xhat[i*l.in+j] = v * s
+			row := l.xhat[i*l.in : (i+1)*l.in]
+			if l.int8Inputs {
+				l.rows8.Dequantize(row, i)
+				continue
+			}
+			for j, v := range l.x[i*l.in : (i+1)*l.in] {
+				row[j] = v * l.rowScale[i]
 			}
 		}
 	})

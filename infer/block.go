@@ -11,8 +11,30 @@ type block struct {
 	qkv, out, up, down linear
 }
 
-// cache holds a block's turned keys and its values of the steps so far, [steps, H].
-type cache struct{ keys, values []float32 }
+// cache holds a block's keys and values of the steps so far.
+type cache struct {
+	keys   []float32 // turned and transposed: [H, steps], rows stride apart
+	stride int
+	values []float32 // [steps, H]
+}
+
+// grow makes room for the keys of so many steps, and keeps those of the first have.
+func (c *cache) grow(hidden, have, steps int) {
+	if have > 0 && steps <= c.stride {
+		return
+	}
+	old, before := c.keys, c.stride
+	c.stride = steps
+	if have == 0 {
+		room(&c.keys, hidden*c.stride)
+		return
+	}
+	c.stride = 2 * steps // not again with the next frame
+	c.keys = make([]float32, hidden*c.stride)
+	for i := range hidden {
+		copy(c.keys[i*c.stride:], old[i*before:i*before+have])
+	}
+}
 
 // run computes the steps [from, from+n) of a sequence, of which x [n, E] is what the
 // model reads, on caches that hold the steps before them: one cache a block, or one
@@ -57,7 +79,7 @@ func (b *block) run(m *Model, w *workspace, c *cache, s span) error {
 	hidden, n, keep := m.spec.HiddenSize, s.n, s.keep
 	h, a, y := w.stream, room(&w.branch, n*hidden), room(&w.wide, n*3*hidden)
 	b.attnNorm.forward(a, h, n)
-	if err := b.attend(m, w, c, s); err != nil {
+	if err := b.attend(w, c, s); err != nil {
 		return err
 	}
 	if err := b.out.forward(w, y, a, keep); err != nil {
@@ -79,8 +101,8 @@ func (b *block) run(m *Model, w *workspace, c *cache, s span) error {
 }
 
 // attend replaces the n rows in w.branch by the attention of the kept ones.
-func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
-	hidden, n, last := m.spec.HiddenSize, s.n, s.from+s.n
+func (b *block) attend(w *workspace, c *cache, s span) error {
+	hidden, n, last := b.out.out, s.n, s.from+s.n
 	skip := n - s.keep
 	a, qkv := w.branch, kernel.Dense(w.wide, n, 3*hidden)
 	in, err := b.qkv.read(w, a, n)
@@ -93,17 +115,23 @@ func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
 	} else {
 		b.qkv.write(qkv, in, 0, 0, 3*hidden)
 	}
-	keys, values := room(&c.keys, last*hidden), room(&c.values, last*hidden)
+	c.grow(hidden, s.from, last)
+	values := room(&c.values, last*hidden)
 	for i := range n {
-		row, at := qkv.Data[i*3*hidden:(i+1)*3*hidden], (s.from+i)*hidden
-		w.attention.Turn(keys[at:at+hidden], row[hidden:2*hidden], s.from+i)
-		copy(values[at:at+hidden], row[2*hidden:])
+		copy(values[(s.from+i)*hidden:], qkv.Data[i*3*hidden+2*hidden:(i+1)*3*hidden])
 	}
-	query, weights := room(&w.query, hidden), room(&w.weights, last)
-	for i := range s.keep {
-		t := s.from + skip + i
-		w.attention.Turn(query, qkv.Data[(skip+i)*3*hidden:][:hidden], t)
-		w.attention.Step(a[i*hidden:(i+1)*hidden], weights[:t+1], query, keys, values)
+	keys, queries := qkv.Columns(hidden, 2*hidden), qkv.Columns(0, hidden)
+	if w.attention.Rotary != nil {
+		for i := range n {
+			row := qkv.Data[i*3*hidden:]
+			w.attention.Turn(row[hidden:2*hidden], row[hidden:2*hidden], s.from+i)
+			if i >= skip {
+				w.attention.Turn(row[:hidden], row[:hidden], s.from+i)
+			}
+		}
 	}
+	w.attention.Keys(c.keys, c.stride, s.from, keys)
+	queries.Data, queries.Rows = queries.Data[skip*queries.Stride:], s.keep
+	w.attention.Rows(a, queries, c.keys, c.stride, values, s.from+skip)
 	return nil
 }

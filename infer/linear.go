@@ -17,41 +17,42 @@ type linear struct {
 	path    string
 	in, out int
 	bias    []float32
-	scales  []float32 // of the weight: one, or one an output
-	codes   []int8    // [out, in]; nil where activations are float
+	ints    []ints    // of consecutive outputs; nil where activations are float
+	scales  []float32 // there, of the weight: one, or one an output
 	values  []float32 // [in, out], what enters the product there
 	edifice bool
 }
 
+// ints are outputs [lo, hi) of a layer.
+type ints struct {
+	*kernel.IntLayer
+	lo, hi int
+}
+
 // taken is a layer's input as it enters the product.
 type taken struct {
-	scales []float32 // of rows
-	codes  []int8    // [n, in], or
-	values []float32 // [n, in]
+	rows kernel.IntRows // or, with float activations,
+	// the scales of rows and the values [n, in].
+	scales, values []float32
 }
 
 // read takes n rows of x for write.
 //
 // Errors: a row that is not finite.
 func (l *linear) read(w *workspace, x []float32, n int) (taken, error) {
-	in := taken{scales: room(&w.scales, n)}
+	in := taken{scales: room(&w.scales, n), values: x}
 	switch {
-	case l.codes != nil:
-		in.codes = room(&w.codes, n*l.in)
+	case l.ints != nil:
+		in.rows = kernel.IntRows{Codes: room(&w.codes, n*kernel.IntStride(l.in)), Scales: in.scales, Sums: room(&w.sums, n)}
 	case l.edifice:
 		in.values = room(&w.values, n*l.in)
-	default:
-		in.values = x
 	}
 	for i := range n {
 		row := x[i*l.in : (i+1)*l.in]
 		finite := true
 		switch {
-		case l.codes != nil:
-			values := room(&w.values, l.in)
-			if in.scales[i], finite = kernel.QuantizeRow(values, row); finite {
-				kernel.Narrow(in.codes[i*l.in:(i+1)*l.in], values)
-			}
+		case l.ints != nil:
+			finite = in.rows.Quantize(i, row)
 		case l.edifice:
 			var err error
 			in.scales[i], err = quant.EdificeActivations(in.values[i*l.in:(i+1)*l.in], row)
@@ -66,13 +67,18 @@ func (l *linear) read(w *workspace, x []float32, n int) (taken, error) {
 	return in, nil
 }
 
-// write computes columns [lo, hi) of y.Rows rows from skip on to y.
+// write computes columns [lo, hi) of y.Rows rows from skip on to y. No layer of l.ints
+// has outputs on either side of lo or hi.
 func (l *linear) write(y kernel.Matrix, in taken, skip, lo, hi int) {
-	if l.codes != nil {
-		kernel.IntLinear(y, in.codes[skip*l.in:], l.codes[lo*l.in:hi*l.in], l.in)
-	} else {
-		kernel.GemmRows(y, kernel.Dense(in.values[skip*l.in:], y.Rows, l.in), kernel.Dense(l.values, l.in, l.out).Columns(lo, hi))
+	if l.ints != nil {
+		for _, p := range l.ints {
+			if lo <= p.lo && p.hi <= hi {
+				p.Forward(y.Columns(p.lo-lo, p.hi-lo), in.rows, skip, 1)
+			}
+		}
+		return
 	}
+	kernel.GemmRows(y, kernel.Dense(in.values[skip*l.in:], y.Rows, l.in), kernel.Dense(l.values, l.in, l.out).Columns(lo, hi))
 	scales := l.scales
 	if len(scales) > 1 {
 		scales = scales[lo:hi]
@@ -99,9 +105,7 @@ type dense struct {
 
 // forward computes y [n, out] of x [n, in].
 func (d *dense) forward(y, x []float32, n int) {
-	for i := range n {
-		kernel.ChainRow(y[i*d.out:(i+1)*d.out], x[i*d.in:(i+1)*d.in], d.w, d.bias)
-	}
+	kernel.ChainRows(y, x, d.w, d.bias, n)
 }
 
 // norm is a layer norm.

@@ -49,7 +49,7 @@ func (l *loader) block(path string) block {
 	h := l.spec.HiddenSize
 	return block{
 		attnNorm: l.norm(path + ".attn_norm"),
-		qkv:      l.linear(path+".attn.qkv", h, 3*h),
+		qkv:      l.linear(path+".attn.qkv", h, h, 2*h), // queries; keys and values
 		out:      l.linear(path+".attn.out", h, h),
 		ffnNorm:  l.norm(path + ".ffn_norm"),
 		up:       l.linear(path+".ffn.up", h, 4*h),
@@ -71,7 +71,12 @@ func (l *loader) dense(path string) *dense {
 	return d
 }
 
-func (l *loader) linear(path string, in, out int) linear {
+// linear is a layer of in inputs, whose outputs may be wanted in parts of these sizes.
+func (l *loader) linear(path string, in int, parts ...int) linear {
+	out := 0
+	for _, n := range parts {
+		out += n
+	}
 	y := linear{
 		path: path, in: in, out: out, bias: l.tensors[path+".bias"],
 		scales: []float32{1}, edifice: l.spec.Numerics == spec.Edifice,
@@ -84,7 +89,11 @@ func (l *loader) linear(path string, in, out int) linear {
 	codes := make([]int8, in*out) // [out, in]
 	p.Unpack(codes)
 	if l.spec.Activations == spec.Int8Activations {
-		y.codes, y.scales = codes, p.Scales
+		lo := 0
+		for _, n := range parts {
+			y.ints = append(y.ints, newInts(p, codes[lo*in:], in, lo, lo+n, y.bias))
+			lo += n
+		}
 		return y
 	}
 	y.values = make([]float32, len(codes)) // [in, out]
@@ -101,4 +110,15 @@ func (l *loader) linear(path string, in, out int) linear {
 		}
 	}
 	return y
+}
+
+// newInts makes outputs [lo, hi) of a weight ready, of which codes are the first.
+func newInts(p *packed.Weight, codes []int8, in, lo, hi int, bias []float32) ints {
+	scales := p.Scales
+	if len(scales) > 1 {
+		scales = scales[lo:hi]
+	}
+	layer := kernel.PackIntLayer(codes[:(hi-lo)*in], in, hi-lo, p.Mode.Bits())
+	layer.SetScales(scales, bias[lo:hi])
+	return ints{layer, lo, hi}
 }

@@ -77,7 +77,7 @@ func (m *Model) finish(w *workspace, dst, rows []float32, n int) ([]float32, err
 	hidden, k := m.spec.HiddenSize, 1
 	switch m.spec.Pooling {
 	case spec.Mean:
-		mean := room(&w.query, hidden)
+		mean := room(&w.mean, hidden)
 		kernel.MeanPool(mean, rows, nil, 1, n, hidden)
 		rows = mean
 	case spec.AllTimesteps:

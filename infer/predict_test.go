@@ -298,18 +298,23 @@ func TestPredict_goroutines(t *testing.T) {
 }
 
 func BenchmarkPredict(b *testing.B) {
-	for _, mode := range quant.Modes() {
-		s := spec.Model{EmbedDim: 8, HiddenSize: 64, NumHeads: 4, NumLayers: 2, WindowSize: 60, Quantize: mode}
-		if mode == quant.Float {
-			s.Activations = spec.FloatActivations
-		}
-		m, x, dst := newModel(b, s, 5), numbers(1, 60*8), make([]float32, 5)
-		b.Run(fmt.Sprint(mode), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				_, err := m.Predict(dst, x)
-				require.NoError(b, err)
+	for name, s := range map[string]spec.Model{
+		"small":  {EmbedDim: 8, HiddenSize: 64, NumHeads: 4, NumLayers: 2, WindowSize: 8},
+		"medium": {EmbedDim: 256, HiddenSize: 256, NumHeads: 4, NumLayers: 4, WindowSize: 60},
+	} {
+		for _, mode := range quant.Modes() {
+			s.Quantize, s.Activations = mode, spec.Int8Activations
+			if mode == quant.Float {
+				s.Activations = spec.FloatActivations
 			}
-		})
+			b.Run(fmt.Sprintf("%s/%v", name, mode), func(b *testing.B) {
+				m, x, dst := newModel(b, s, 5), numbers(1, s.WindowSize*s.EmbedDim), make([]float32, 5)
+				b.ReportAllocs()
+				for b.Loop() {
+					_, err := m.Predict(dst, x)
+					require.NoError(b, err)
+				}
+			})
+		}
 	}
 }

@@ -14,16 +14,15 @@ type workspace struct {
 	branch []float32 // [n, H]
 	wide   []float32 // [n, 3H]
 	up     []float32 // [n, 4H]
-	query  []float32 // [H]
-	// weights are one step's of attention to those up to it.
-	weights []float32
-	caches  [1]cache
+	mean   []float32 // [H]
+	caches [1]cache
 
 	attention kernel.Attention
 
 	scales []float32 // [n], of a layer's input
-	codes  []int8    // [n, in]
-	values []float32 // [n, in], or [in]
+	codes  []int8    // of its rows
+	sums   []int32   // of those, [n]
+	values []float32 // [n, in]
 
 	part  part // of a batch, where there is one
 	group sync.WaitGroup

@@ -65,6 +65,10 @@ func (m *Mode) UnmarshalText(text []byte) (err error) {
 // MaxCode is the largest code of a quantized mode: 1, 1, 7 or 127; 0 for Float.
 func (m Mode) MaxCode() int { return int([...]int8{0, 1, 1, 7, 127}[m]) }
 
+// Bits is the number of bits that hold a code of a quantized mode: 1, 2, 4 or 8; 0
+// for Float.
+func (m Mode) Bits() int { return [...]int{0, 1, 2, 4, 8}[m] }
+
 // PackedBytes is the number of bytes that n weights and their scales take when
 // packed: 8 binary codes a byte, 5 ternary, 2 int4, 1 int8, and 4 bytes a scale;
 // Float takes 4 bytes a weight and has no scales.

@@ -67,6 +67,12 @@ func TestModeJSON(t *testing.T) {
 	assert.Error(t, err)
 }
 
+func TestBits(t *testing.T) {
+	for m, want := range map[Mode]int{Float: 0, Binary: 1, Ternary: 2, Int4: 4, Int8: 8} {
+		assert.Equal(t, want, m.Bits(), "%v", m)
+	}
+}
+
 func TestMaxCode(t *testing.T) {
 	for m, want := range map[Mode]int{Float: 0, Binary: 1, Ternary: 1, Int4: 7, Int8: 127} {
 		assert.Equal(t, want, m.MaxCode(), "%v", m)

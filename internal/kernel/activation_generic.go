@@ -10,8 +10,13 @@ func SiLU(y, x []float32) {
 // SiLURow is SiLU on the caller's goroutine.
 func SiLURow(y, x []float32) {
 	need("silu output", len(y), len(x))
-	for i, v := range x {
-		y[i] = v / (1 + Exp(-v))
+	i := 0
+	if n := whole(len(x)); n > 0 && chosen.vector.silu != nil {
+		chosen.vector.silu(y[:n], x[:n])
+		i = n
+	}
+	for ; i < len(x); i++ {
+		y[i] = x[i] / (1 + Exp(-x[i]))
 	}
 }
 

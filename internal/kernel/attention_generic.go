@@ -40,7 +40,7 @@ func (a Attention) Forward(out, weights, qkv []float32, first []int) {
 	need("attention weights", len(weights), a.Weights())
 	need("attention qkv", len(qkv), a.Batch*a.Steps*3*h)
 	Parallel(a.Batch*a.Heads, rowGrain(2*a.Keep*a.Steps*a.HeadSize), func(lo, hi int) {
-		buf := borrow(a.Steps*a.HeadSize + a.HeadSize)
+		buf := borrow(a.Steps*a.HeadSize + (a.HeadSize+chosen.chain.high)*roundUp(a.Steps))
 		defer scratch.Put(buf)
 		for i := lo; i < hi; i++ {
 			a.head(out, weights, qkv, first, i/a.Heads, i%a.Heads, *buf)
@@ -52,37 +52,112 @@ func (a Attention) Forward(out, weights, qkv []float32, first []int) {
 func (a Attention) head(out, weights, qkv []float32, first []int, b, head int, buf []float32) {
 	h, d := a.Hidden(), a.HeadSize
 	start := startOf(first, b)
-	keys, query := buf[:a.Steps*d], buf[a.Steps*d:]
-	for j := start; j < a.Steps; j++ {
-		row := qkv[(b*a.Steps+j)*3*h+h+head*d:]
-		a.Rotary.turn(keys[j*d:(j+1)*d], row[:d], j-start)
+	o := out[b*a.Keep*h+head*d:]
+	w := weights[(b*a.Heads+head)*a.Keep*a.Steps:][:a.Keep*a.Steps]
+	skip := max(0, start-(a.Steps-a.Keep)) // kept steps that are padding
+	for i := range skip {
+		clear(o[i*h : i*h+d])
+		clear(w[i*a.Steps : (i+1)*a.Steps])
 	}
-	for i := range a.Keep {
-		t := a.Steps - a.Keep + i
-		o := out[(b*a.Keep+i)*h+head*d:][:d]
-		w := weights[((b*a.Heads+head)*a.Keep+i)*a.Steps:][:a.Steps]
-		clear(w)
-		if t < start {
-			clear(o)
-			continue
+	if skip == a.Keep {
+		return
+	}
+	n, row := a.Steps-start, 3*h
+	steps := qkv[(b*a.Steps+start)*row+head*d:]
+	from := n - (a.Keep - skip)
+	keys, transposed, buf := buf[:n*d], buf[n*d:n*d+d*roundUp(n)], buf[n*d+d*roundUp(n):]
+	x := attendance{
+		d: d, scale: a.Scale(), epsilon: a.Epsilon,
+		query: steps[from*row:], queryStride: row,
+		keys: transposed, keyStride: roundUp(n),
+		values: steps[2*h:], valueStride: row,
+		out: o[skip*h:], outStride: h,
+		weights: w[skip*a.Steps+start:], weightStride: a.Steps,
+	}
+	for i := skip; i < a.Keep; i++ {
+		clear(w[i*a.Steps : i*a.Steps+start])
+	}
+	if a.Rotary == nil {
+		chosen.chain.pack.columns(transposed, x.keyStride, steps[h:], row, n, d)
+	} else {
+		a.turnRows(keys, steps[h:], row, n, 0)
+		chosen.chain.pack.columns(transposed, x.keyStride, keys, d, n, d)
+		a.turnRows(keys, x.query, row, n-from, from)
+		x.query, x.queryStride = keys, d
+	}
+	for t := from + 1; t < n && !x.careful; t++ {
+		x.careful = FirstNotFinite(x.values[t*row:t*row+d]) >= 0
+	}
+	x.run(from, n-from, buf)
+}
+
+// turnRows writes n rows of one head, from a position on, turned, to y.
+func (a Attention) turnRows(y, x []float32, xRow, n, from int) {
+	d := a.HeadSize
+	for i := range n {
+		a.Rotary.turn(y[i*d:(i+1)*d], x[i*xRow:i*xRow+d], from+i)
+	}
+}
+
+// roundUp is n, up to whole groups of lanes.
+func roundUp(n int) int { return ceilDiv(n, lanes) * lanes }
+
+// attendance is one head's attention of consecutive steps of a sequence.
+type attendance struct {
+	d              int
+	scale, epsilon float32
+	query          []float32 // [n, d], rows queryStride apart; turned, as the keys
+	queryStride    int
+	keys           []float32 // [d, steps], rows keyStride apart
+	keyStride      int
+	values         []float32 // [steps, d]
+	valueStride    int
+	out            []float32 // [n, d]
+	outStride      int
+	weights        []float32 // [n, from+n]; nil where they are not kept
+	weightStride   int
+	// careful says that a value of a step after the first is not finite, and must not
+	// meet the weight 0 of a step before it.
+	careful bool
+}
+
+// run computes n steps from step from on. buf holds a weight for each of a tile's rows
+// and each step, padded.
+func (x *attendance) run(from, n int, buf []float32) {
+	k := &chosen.chain
+	high := k.high
+	if x.careful {
+		high = 1
+	}
+	for lo := 0; lo < n; lo += high {
+		rows := min(high, n-lo)
+		end := from + lo + rows
+		width := roundUp(end)
+		w := buf[:rows*width]
+		for j := 0; j < end; j += k.wide {
+			k.tile(rows, min(k.wide, end-j), x.d, x.query[lo*x.queryStride:], x.queryStride, 1, x.keys[j:], x.keyStride, w[j:], width, false)
 		}
-		a.Rotary.turn(query, qkv[(b*a.Steps+t)*3*h+head*d:][:d], t-start)
-		a.attend(o, w[start:t+1], query, keys[start*d:], d, qkv[(b*a.Steps+start)*3*h+2*h+head*d:], 3*h)
+		for i := range rows {
+			row, t := w[i*width:(i+1)*width], from+lo+i+1
+			multiply(row[:roundUp(t)], x.scale)
+			for j := t; j < width; j++ {
+				row[j] = minusInf // whose weight is +0, which changes no sum
+			}
+			softmax(row, x.epsilon)
+			if x.weights != nil {
+				kept := x.weights[(lo+i)*x.weightStride:][:from+n]
+				clear(kept[copy(kept, row[:t]):])
+			}
+		}
+		for c := 0; c < x.d; c += k.wide {
+			k.tile(rows, min(k.wide, x.d-c), end, w, width, 1, x.values[c:], x.valueStride, x.out[lo*x.outStride+c:], x.outStride, false)
+		}
 	}
 }
 
-// attend computes o [d] from a turned query [d] and from len(weights) turned keys
-// and values, whose rows lie keyStride and valueStride apart.
-func (a Attention) attend(o, weights, query, keys []float32, keyStride int, values []float32, valueStride int) {
-	clear(o)
-	scores(weights, query, keys, keyStride, a.Scale())
-	softmax(weights, a.Epsilon)
-	for j, w := range weights {
-		addScaled(o, values[j*valueStride:][:len(o)], w)
-	}
-}
+var minusInf = float32(math.Inf(-1))
 
-// Turn writes x [hidden], a query or key of a step, to y as Step wants it: every
+// Turn writes x [hidden], a query or key of a step, to y as Rows wants it: every
 // head turned by the step's position, if there are rotary positions.
 func (a Attention) Turn(y, x []float32, position int) {
 	h, d := a.Hidden(), a.HeadSize
@@ -93,18 +168,33 @@ func (a Attention) Turn(y, x []float32, position int) {
 	}
 }
 
-// Step computes out [hidden] of one step of one sequence, on the caller's
-// goroutine, as Forward does: from its query, and from the keys and values
-// [len(weights), hidden] of the steps up to its own. Query and keys are turned.
-// weights is overwritten.
-func (a Attention) Step(out, weights, query, keys, values []float32) {
-	h, d := a.Hidden(), a.HeadSize
-	need("attention output", len(out), h)
-	need("attention query", len(query), h)
-	need("attention keys", len(keys), len(weights)*h)
-	need("attention values", len(values), len(weights)*h)
+// Keys writes keys, turned, [n, hidden] to columns from on of transposed, whose hidden
+// rows are stride apart, as Rows wants them.
+func (a Attention) Keys(transposed []float32, stride, from int, keys Matrix) {
+	keys.need("attention keys")
+	need("transposed keys", len(transposed), (a.Hidden()-1)*stride+from+keys.Rows)
+	chosen.chain.pack.columns(transposed[from:], stride, keys.Data, keys.Stride, keys.Rows, a.Hidden())
+}
+
+// Rows computes out [n, hidden] of the steps from on of one sequence, on the caller's
+// goroutine, as Forward does: from their queries [n, hidden], the transposed keys of all
+// steps, stride apart, and the values [from+n, hidden]. Queries and keys are turned.
+func (a Attention) Rows(out []float32, queries Matrix, transposed []float32, stride int, values []float32, from int) {
+	h, d, n := a.Hidden(), a.HeadSize, queries.Rows
+	queries.need("attention queries")
+	need("attention output", len(out), n*h)
+	need("transposed keys", len(transposed), (h-1)*stride+from+n)
+	need("attention values", len(values), (from+n)*h)
+	buf := borrow(chosen.chain.high * roundUp(from+n))
+	defer scratch.Put(buf)
+	x := attendance{
+		d: d, scale: a.Scale(), epsilon: a.Epsilon,
+		queryStride: queries.Stride, keyStride: stride, valueStride: h, outStride: h,
+		careful: n > 1 && FirstNotFinite(values[(from+1)*h:(from+n)*h]) >= 0,
+	}
 	for i := 0; i < h; i += d {
-		a.attend(out[i:i+d], weights, query[i:i+d], keys[i:], h, values[i:], h)
+		x.query, x.keys, x.values, x.out = queries.Data[i:], transposed[i*stride:], values[i:], out[i:]
+		x.run(from, n, *buf)
 	}
 }
 
@@ -115,46 +205,10 @@ func startOf(first []int, b int) int {
 	return first[b]
 }
 
-// scores writes (query . key)*scale for each key, stride apart, one ascending chain
-// each; four chains run side by side for speed.
-func scores(s, query, keys []float32, stride int, scale float32) {
-	d := len(query)
-	j := 0
-	for ; j+4 <= len(s); j += 4 {
-		k0, k1 := keys[j*stride:][:d], keys[(j+1)*stride:][:d]
-		k2, k3 := keys[(j+2)*stride:][:d], keys[(j+3)*stride:][:d]
-		var a0, a1, a2, a3 float32
-		for i, q := range query {
-			a0 += float32(q * k0[i])
-			a1 += float32(q * k1[i])
-			a2 += float32(q * k2[i])
-			a3 += float32(q * k3[i])
-		}
-		s[j], s[j+1] = float32(a0*scale), float32(a1*scale)
-		s[j+2], s[j+3] = float32(a2*scale), float32(a3*scale)
-	}
-	for ; j < len(s); j++ {
-		var acc float32
-		for i, k := range keys[j*stride:][:d] {
-			acc += float32(query[i] * k)
-		}
-		s[j] = float32(acc * scale)
-	}
-}
-
 // softmax replaces s by its softmax.
 func softmax(s []float32, epsilon float32) {
-	m := s[0]
-	for _, v := range s {
-		m = max(m, v)
-	}
-	for i, v := range s {
-		s[i] = Exp(v - m)
-	}
-	total := Sum(s) + epsilon
-	for i := range s {
-		s[i] /= total
-	}
+	total := expSum(s, s, largest(s)) + epsilon
+	divide(s, total)
 }
 
 // Backward writes the gradient of Forward's qkv. Rows and thirds that Forward

@@ -149,7 +149,9 @@ func (c attentionCase) forward(t *testing.T, qkv []float32) (out, weights []floa
 	return out, weights
 }
 
-func TestAttentionForward(t *testing.T) {
+func TestAttentionForward(t *testing.T) { eachVariant(t, testAttentionForward) }
+
+func testAttentionForward(t *testing.T) {
 	for _, c := range attentionCases() {
 		t.Run(c.String(), func(t *testing.T) {
 			qkv := c.qkv(1)

@@ -18,8 +18,13 @@ func AddRows(y, h, a []float32, batch, steps, keep, cols int) {
 func AddRow(y, h, a []float32) {
 	need("residual", len(h), len(a))
 	need("residual sum", len(y), len(a))
-	for i, v := range a {
-		y[i] = h[i] + v
+	i := 0
+	if n := whole(len(a)); n > 0 && chosen.vector.add != nil {
+		chosen.vector.add(y[:n], h[:n], a[:n])
+		i = n
+	}
+	for ; i < len(a); i++ {
+		y[i] = h[i] + a[i]
 	}
 }
 

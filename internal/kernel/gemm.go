@@ -40,30 +40,30 @@ func (m Matrix) need(what string) { need(what, len(m.Data), (m.Rows-1)*m.Stride+
 // differ between the two. The product is exact while every partial sum is an
 // integer of at most 2^24 in magnitude.
 func Gemm(c, a, b Matrix, transA, transB, accumulate bool) {
-	if g, any := newGemm(c, a, b, transA, transB, accumulate); any {
+	if g, any := newGemm(chosen.gemm, c, a, b, transA, transB, accumulate); any {
 		g.run()
 	}
 }
 
 // GemmRows is Gemm of operands that lie as they enter, on the caller's goroutine.
 func GemmRows(c, a, b Matrix) {
-	if g, any := newGemm(c, a, b, false, false, false); any {
+	if g, any := newGemm(chosen.gemm, c, a, b, false, false, false); any {
 		g.part(0, g.count())
 	}
 }
 
 // newGemm judges a product; it does what is to be done where there is none to
 // compute, and any is then false.
-func newGemm(c, a, b Matrix, transA, transB, accumulate bool) (g gemm, any bool) {
-	rows, k, inner, cols := a.Rows, a.Cols, b.Rows, b.Cols
+func newGemm(k gemmKernel, c, a, b Matrix, transA, transB, accumulate bool) (g gemm, any bool) {
+	rows, depth, inner, cols := a.Rows, a.Cols, b.Rows, b.Cols
 	if transA {
-		rows, k = k, rows
+		rows, depth = depth, rows
 	}
 	if transB {
 		inner, cols = cols, inner
 	}
-	if rows != c.Rows || k != inner || cols != c.Cols {
-		panic(fmt.Sprintf("kernel: a product of %dx%d and %dx%d is not %dx%d", rows, k, inner, cols, c.Rows, c.Cols))
+	if rows != c.Rows || depth != inner || cols != c.Cols {
+		panic(fmt.Sprintf("kernel: a product of %dx%d and %dx%d is not %dx%d", rows, depth, inner, cols, c.Rows, c.Cols))
 	}
 	a.need("product's left side")
 	b.need("product's right side")
@@ -71,46 +71,18 @@ func newGemm(c, a, b Matrix, transA, transB, accumulate bool) (g gemm, any bool)
 	if c.Rows == 0 || c.Cols == 0 {
 		return g, false
 	}
-	if k == 0 {
+	if depth == 0 {
 		for i := 0; i < c.Rows && !accumulate; i++ {
 			clear(c.Data[i*c.Stride : i*c.Stride+c.Cols])
 		}
 		return g, false
 	}
-	g = gemm{gemmKernel: chosen.gemm, c: c, a: a.Data, aRow: a.Stride, aStep: 1, b: b, transB: transB, add: accumulate, k: k}
+	g = gemm{gemmKernel: k, c: c, a: a.Data, aRow: a.Stride, aStep: 1, b: b, transB: transB, add: accumulate, k: depth}
 	if transA {
 		g.aRow, g.aStep = 1, a.Stride
 	}
 	g.tiles = ceilDiv(g.c.Rows, g.high)
 	return g, true
-}
-
-// GemmInt8 writes the exact integer product a*b of codes, rounded once to
-// float32, to c. Shapes: a [rows, k]; b [k, cols], bStride apart; c [rows, cols].
-func GemmInt8(c Matrix, a []int8, aStride int, b []int8, bStride, k int) {
-	need("int8 product's left side", len(a), (c.Rows-1)*aStride+k)
-	need("int8 product's right side", len(b), (k-1)*bStride+c.Cols)
-	need("int8 product", len(c.Data), (c.Rows-1)*c.Stride+c.Cols)
-	Parallel(c.Rows, rowGrain(c.Cols*k), func(lo, hi int) {
-		acc := make([]int32, c.Cols) // rare: see quant.MaxExactIn
-		for i := lo; i < hi; i++ {
-			clear(acc)
-			for p, x := range a[i*aStride : i*aStride+k] {
-				if x == 0 {
-					continue
-				}
-				x := int32(x)
-				row := b[p*bStride : p*bStride+c.Cols]
-				for j, w := range row {
-					acc[j] += x * int32(w)
-				}
-			}
-			out := c.Data[i*c.Stride : i*c.Stride+c.Cols]
-			for j, v := range acc {
-				out[j] = float32(v)
-			}
-		}
-	})
 }
 
 // Chain writes x*w + bias to y, each output one ascending chain over the inputs
@@ -121,25 +93,28 @@ func Chain(y, x, w, bias []float32, rows int) {
 	need("dense input", len(x), rows*in)
 	need("dense weight", len(w), in*out)
 	need("dense output", len(y), rows*out)
-	Parallel(rows, rowGrain(2*in*out), func(lo, hi int) {
+	if g, any := newGemm(chosen.chain, Dense(y, rows, out), Dense(x, rows, in), Dense(w, in, out), false, false, false); any {
+		g.run()
+	}
+	Parallel(rows, rowGrain(out), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			ChainRow(y[i*out:(i+1)*out], x[i*in:(i+1)*in], w, bias)
+			AddRow(y[i*out:(i+1)*out], y[i*out:(i+1)*out], bias)
 		}
 	})
 }
 
-// ChainRow is Chain for one row, on the caller's goroutine.
-func ChainRow(y, x, w, bias []float32) {
+// ChainRows is Chain on the caller's goroutine.
+func ChainRows(y, x, w, bias []float32, rows int) {
 	out := len(bias)
-	need("dense weight", len(w), len(x)*out)
-	need("dense output", len(y), out)
-	y = y[:out]
-	clear(y)
-	for k, v := range x {
-		addScaled(y, w[k*out:(k+1)*out], v)
+	in := len(w) / max(out, 1)
+	need("dense input", len(x), rows*in)
+	need("dense weight", len(w), in*out)
+	need("dense output", len(y), rows*out)
+	if g, any := newGemm(chosen.chain, Dense(y, rows, out), Dense(x, rows, in), Dense(w, in, out), false, false, false); any {
+		g.part(0, g.count())
 	}
-	for j, b := range bias {
-		y[j] += b
+	for i := range rows {
+		AddRow(y[i*out:(i+1)*out], y[i*out:(i+1)*out], bias)
 	}
 }
 

@@ -4,21 +4,32 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-//go:generate go -C gen run . -out ../gen_gemm_amd64.s -stubs ../gen_gemm_amd64.go -pkg kernel
+//go:generate go -C gen run . -set gemm -out ../gen_gemm_amd64.s -stubs ../gen_gemm_amd64.go -pkg kernel
 
 func fastVariants() (v []variant) {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
 		return nil
 	}
-	v = append(v, variant{"avx2", gemmKernel{
+	x := variant{name: "avx2", ints: &intAVX2, vector: vectorAVX2}
+	x.gemm = gemmKernel{
 		tile: gemmAVX2, high: 6, wide: 16, grain: 1 << 20,
 		pack: packKernel{spread: spreadAVX2, lanes: 8, transpose: transposeAVX2},
-	}})
-	if cpu.X86.HasAVX512F {
-		v = append(v, variant{"avx512", gemmKernel{
-			tile: gemmAVX512, high: 12, wide: 32, grain: 1 << 21,
-			pack: packKernel{spread: spreadAVX512, lanes: 16, transpose: transposeAVX2},
-		}})
 	}
-	return v
+	x.chain = x.gemm
+	x.chain.tile = chainAVX2
+	v = append(v, x)
+	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW {
+		return v
+	}
+	x.name, x.vector = "avx512", vectorAVX512
+	if cpu.X86.HasAVX512VNNI {
+		x.ints = &intAVX512
+	}
+	x.gemm = gemmKernel{
+		tile: gemmAVX512, high: 12, wide: 32, grain: 1 << 21,
+		pack: packKernel{spread: spreadAVX512, lanes: 16, transpose: transposeAVX2},
+	}
+	x.chain = x.gemm
+	x.chain.tile = chainAVX512
+	return append(v, x)
 }

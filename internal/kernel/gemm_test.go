@@ -250,68 +250,9 @@ func codes8(seed uint64, n, limit int) []int8 {
 	return x
 }
 
-func TestGemmInt8(t *testing.T) {
-	for _, s := range []struct{ rows, cols, k int }{{1, 1, 1}, {0, 11, 13}, {11, 13, 17}, {13, 67, 2003}, {37, 41, 1041}, {2, 1, 67}, {3, 5, 0}} {
-		aStride, bStride, cStride := s.k+3, s.cols+5, s.cols+4
-		a, b := codes8(1, max(s.rows*aStride, 1), 127), codes8(2, max(s.k*bStride, 1), 127)
-		if s.k > 1 && s.rows > 0 { // the extremes of an int8 too
-			a[0], b[0], a[1], b[bStride] = -128, -128, -128, 127
-		}
-		var want []float32
-		for i := range s.rows {
-			for j := range s.cols {
-				var sum int64
-				for p := range s.k {
-					sum += int64(a[i*aStride+p]) * int64(b[p*bStride+j])
-				}
-				want = append(want, float32(sum))
-			}
-		}
-		withProcs(func(procs int) {
-			c := view(t, slices.Repeat([]float32{nan()}, s.rows*s.cols), s.rows, s.cols, cStride)
-			GemmInt8(c, a, aStride, b, bStride, s.k)
-			sameBits(t, want, c.values(), "%+v, procs %d", s, procs)
-		})
-	}
-}
+func TestChain(t *testing.T) { eachVariant(t, testChain) }
 
-// TestGemmInt8Large: 1200 products of 127*127 and then 401 ones. A float32 sum,
-// past 2^24, would lose every one.
-func TestGemmInt8Large(t *testing.T) {
-	const k = 1601
-	a, b := make([]int8, k), make([]int8, k)
-	var float float32
-	for p := range k {
-		a[p], b[p] = 127, 127
-		if p >= 1200 {
-			a[p], b[p] = 1, 1
-		}
-		float += float32(a[p]) * float32(b[p])
-	}
-	c := guarded(t, 1)
-	GemmInt8(Dense(c, 1, 1), a, k, b, 1, k)
-	sameBits(t, []float32{1200*127*127 + 401}, c, "exact, then rounded once")
-	assert.NotEqual(t, float, c[0], "the example tells integers from float32")
-}
-
-// TestGemmInt8Extreme has the longest rows that a model may have, 4 * 2^15, of the
-// largest codes: an int32 holds them.
-func TestGemmInt8Extreme(t *testing.T) {
-	const k = 1 << 17
-	a, b := slices.Repeat([]int8{-127}, k), slices.Repeat([]int8{127}, k)
-	c := guarded(t, 1)
-	GemmInt8(Dense(c, 1, 1), a, k, b, 1, k)
-	sameBits(t, []float32{-127 * 127 * k}, c, "2^17 inputs")
-}
-
-func TestGemmInt8Short(t *testing.T) {
-	a, b, c := make([]int8, 11*17), make([]int8, 17*13), make([]float32, 11*13)
-	panicsWith(t, "a", 11*17-1, 11*17, func() { GemmInt8(Dense(c, 11, 13), a[1:], 17, b, 13, 17) })
-	panicsWith(t, "b", 17*13-1, 17*13, func() { GemmInt8(Dense(c, 11, 13), a, 17, b[1:], 13, 17) })
-	panicsWith(t, "c", 11*13-1, 11*13, func() { GemmInt8(Dense(c[1:], 11, 13), a, 17, b, 13, 17) })
-}
-
-func TestChain(t *testing.T) {
+func testChain(t *testing.T) {
 	for _, s := range []struct{ rows, in, out int }{{0, 11, 13}, {1, 1, 1}, {11, 13, 17}, {3, 67, 5}, {13, 1009, 11}, {211, 61, 37}, {5, 0, 3}} {
 		x, w, bias := noise(1, s.rows*s.in, 1), noise(2, s.in*s.out, 1), noise(3, s.out, 1)
 		var want []float32
@@ -333,7 +274,9 @@ func TestChain(t *testing.T) {
 }
 
 // TestChainOrder: from the first input on, the bias last, nothing fused.
-func TestChainOrder(t *testing.T) {
+func TestChainOrder(t *testing.T) { eachVariant(t, testChainOrder) }
+
+func testChainOrder(t *testing.T) {
 	y := guarded(t, 1)
 	Chain(y, []float32{1 << 24, 1, 1, 1}, []float32{1, 1, 1, 1}, []float32{4}, 1)
 	sameBits(t, []float32{1<<24 + 4}, y, "ones are lost one by one, the bias is not")

@@ -32,9 +32,11 @@ func hashBits(values ...[]float32) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-// TestBits compares the bits of every forward kernel with the golden file, and so
-// with every other CPU that ran this test.
-func TestBits(t *testing.T) {
+// TestBits compares the bits of every forward kernel, of every variant, with the golden
+// file, and so with every other CPU that ran this test.
+func TestBits(t *testing.T) { eachVariant(t, testBits) }
+
+func testBits(t *testing.T) {
 	got := map[string]string{}
 	for _, group := range []map[string]func() string{elementwiseBits, rowBits, productBits, randomBits} {
 		for name, run := range group {
@@ -181,7 +183,21 @@ var productBits = map[string]func() string{
 	},
 	"gemm_int8": func() string {
 		y := make([]float32, 37*41)
-		GemmInt8(Dense(y, 37, 41), codes8(23, 37*2003, 127), 2003, codes8(24, 2003*41, 127), 41, 2003)
+		x, codes, w := NewIntRows(37, 2003), codes8(23, 37*2003, 127), make([]float32, 2003*41)
+		for i := range 37 {
+			x.Scales[i] = 1
+			for k, v := range codes[i*2003 : (i+1)*2003] {
+				x.Codes[i*IntStride(2003)+k] = v
+				x.Sums[i] += int32(v)
+			}
+		}
+		for i, v := range codes8(24, len(w), 127) {
+			w[i] = float32(v)
+		}
+		l := NewIntLayer(2003, 41, 8)
+		l.SetColumns(Dense(w, 2003, 41))
+		l.SetScales([]float32{1}, make([]float32, 41))
+		l.Forward(Dense(y, 37, 41), x, 0, 1)
 		return hashBits(y)
 	},
 }

@@ -30,22 +30,14 @@ func CrossEntropy(probs, logits []float32, labels []int, weights []float32, clas
 }
 
 // SoftmaxRow writes the softmax of x, at least one element, to y, and returns the
-// largest and the sum of exp(x - largest).
-func SoftmaxRow(y, x []float32) (largest, sum float32) {
+// largest element, and the sum of exp(x - largest).
+func SoftmaxRow(y, x []float32) (most, sum float32) {
 	need("softmax", len(y), len(x))
 	y = y[:len(x)]
-	largest = x[0]
-	for _, v := range x {
-		largest = max(largest, v)
-	}
-	for j, v := range x {
-		y[j] = Exp(v - largest)
-	}
-	sum = Sum(y)
-	for j := range y {
-		y[j] /= sum
-	}
-	return largest, sum
+	most = largest(x)
+	sum = expSum(y, x, most)
+	divide(y, sum)
+	return most, sum
 }
 
 // totalWeight is the sum of weights, or rows without any.

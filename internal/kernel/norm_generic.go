@@ -46,8 +46,13 @@ func (n Norm) Row(y, x, gain, bias []float32) (mean, rstd float32) {
 	x = x[:cols]
 	mean = Sum(x) / float32(cols)
 	rstd = n.rstd(sumSquares(x, mean) / float32(cols))
-	for j, v := range x {
-		d := float32((v - mean) * rstd)
+	i := 0
+	if n := whole(cols); n > 0 && chosen.vector.normalize != nil {
+		chosen.vector.normalize(y[:n], x[:n], gain[:n], bias[:n], mean, rstd)
+		i = n
+	}
+	for j := i; j < cols; j++ {
+		d := float32((x[j] - mean) * rstd)
 		y[j] = float32(d*gain[j]) + bias[j]
 	}
 	return mean, rstd

@@ -3,12 +3,12 @@ package kernel
 import (
 	"fmt"
 	"runtime"
-	"sync"
 )
 
 // Parallel calls f on consecutive parts [lo, hi) that together cover [0, n), on
 // up to GOMAXPROCS goroutines of which the caller is one. A part holds at least
-// grain items, so that small work stays on the caller's goroutine.
+// grain items, so that small work stays on the caller's goroutine: what takes about 10
+// microseconds or less.
 //
 // The parts depend on GOMAXPROCS: f must compute each item on its own. A
 // reduction goes through [chunks] instead.
@@ -20,12 +20,9 @@ func Parallel(n, grain int, f func(lo, hi int)) {
 		}
 		return
 	}
-	var wg sync.WaitGroup
-	for w := 1; w < workers; w++ {
-		wg.Go(func() { f(w*n/workers, (w+1)*n/workers) })
-	}
-	f(0, n/workers)
-	wg.Wait()
+	j := team.begin(n, workers, f)
+	j.run()
+	j.wait()
 }
 
 // reduceChunks is how many parts a reduction over rows has, whatever the number
@@ -51,7 +48,7 @@ func chunks(n int, parallel bool, f func(c, lo, hi int)) {
 
 // rowGrain is the number of rows whose work pays for a goroutine, when one row
 // costs about cost operations.
-func rowGrain(cost int) int { return max(1, 1<<15/max(cost, 1)) }
+func rowGrain(cost int) int { return max(1, 1<<16/max(cost, 1)) }
 
 // need panics unless a slice has the length that the caller promised.
 func need(what string, got, want int) {

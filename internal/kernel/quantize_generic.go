@@ -30,6 +30,26 @@ func QuantizeRow(codes, x []float32) (scale float32, ok bool) {
 	return s, true
 }
 
+// QuantizeRowInt8 is QuantizeRow to int8, in [-127, 127]; sum is that of the codes.
+func QuantizeRowInt8(codes []int8, x []float32) (scale float32, sum int32, ok bool) {
+	need("codes", len(codes), len(x))
+	bits := MaxAbsBits(x)
+	if bits >= InfBits {
+		return 0, 0, false
+	}
+	s, i := RowScale(math.Float32frombits(bits)), 0
+	if n := whole(len(x)); n > 0 && chosen.vector.quantize != nil {
+		sum, i = chosen.vector.quantize(codes[:n], x[:n], s), n
+	}
+	codes = codes[:len(x)]
+	for ; i < len(x); i++ {
+		c := int8(RoundHalfEven(x[i] / s))
+		codes[i] = c
+		sum += int32(c)
+	}
+	return s, sum, true
+}
+
 // Rescale writes float32(y*(row scale*column scale)) + bias to y in place.
 // Shapes: y [n, len(bias)]; rows [n], rowStride apart; columns, the weight's scales,
 // [1] for all or [len(bias)].
@@ -48,9 +68,13 @@ func RescaleRow(y []float32, row float32, columns, bias []float32) {
 		need("column scales", len(columns), len(y))
 	}
 	if len(columns) == 1 {
-		s := float32(row * columns[0])
-		for j, v := range y {
-			y[j] = float32(v*s) + bias[j]
+		s, i := float32(row*columns[0]), 0
+		if n := whole(len(y)); n > 0 && chosen.vector.rescale != nil {
+			chosen.vector.rescale(y[:n], bias[:n], s)
+			i = n
+		}
+		for j := i; j < len(y); j++ {
+			y[j] = float32(y[j]*s) + bias[j]
 		}
 		return
 	}

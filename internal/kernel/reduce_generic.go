@@ -14,6 +14,9 @@ const InfBits = 0x7f800000
 func Sum(x []float32) float32 {
 	var s [lanes]float32
 	i := 0
+	if n := whole(len(x)); n > 0 && chosen.vector.sumLanes != nil {
+		s, i = chosen.vector.sumLanes(x[:n]), n
+	}
 	for ; i+lanes <= len(x); i += lanes {
 		v := x[i : i+lanes : i+lanes]
 		for j := range s {
@@ -30,6 +33,9 @@ func Sum(x []float32) float32 {
 func sumSquares(x []float32, mean float32) float32 {
 	var s [lanes]float32
 	i := 0
+	if n := whole(len(x)); n > 0 && chosen.vector.squareLanes != nil {
+		s, i = chosen.vector.squareLanes(x[:n], mean), n
+	}
 	for ; i+lanes <= len(x); i += lanes {
 		v := x[i : i+lanes : i+lanes]
 		for j := range s {
@@ -45,12 +51,9 @@ func sumSquares(x []float32, mean float32) float32 {
 }
 
 func tree(s *[lanes]float32) float32 {
-	for half := lanes / 2; half > 0; half /= 2 {
-		for i := range half {
-			s[i] += s[i+half]
-		}
-	}
-	return s[0]
+	a0, a1, a2, a3 := s[0]+s[8], s[1]+s[9], s[2]+s[10], s[3]+s[11]
+	a4, a5, a6, a7 := s[4]+s[12], s[5]+s[13], s[6]+s[14], s[7]+s[15]
+	return ((a0 + a4) + (a2 + a6)) + ((a1 + a5) + (a3 + a7))
 }
 
 // MeanAbs returns the mean of |x|: 16 strided float64 partial sums, the halving
@@ -84,6 +87,9 @@ func MeanAbs(x []float32) float32 {
 func MaxAbsBits(x []float32) uint32 {
 	var a, b, c, d uint32
 	i := 0
+	if n := whole(len(x)); n > 0 && chosen.vector.largestBits != nil {
+		a, i = chosen.vector.largestBits(x[:n]), n
+	}
 	for ; i+4 <= len(x); i += 4 {
 		v := x[i : i+4 : i+4]
 		a = max(a, math.Float32bits(v[0])&^(1<<31))

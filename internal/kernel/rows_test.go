@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,8 +32,8 @@ func TestGemmRows(t *testing.T) {
 	})
 }
 
-// Each step of a sequence, from kept keys and values, is that of the whole sequence.
-func TestAttentionStep(t *testing.T) {
+// Steps of a sequence, from kept keys and values, are those of the whole sequence.
+func TestAttentionRows(t *testing.T) {
 	const steps = 17
 	for _, rotary := range []bool{false, true} {
 		for _, epsilon := range []float32{0, 1e-3} {
@@ -46,21 +48,56 @@ func TestAttentionStep(t *testing.T) {
 					want, weights := make([]float32, steps*h), make([]float32, a.Weights())
 					a.Forward(want, weights, qkv, nil)
 
-					// One slice each, as long as a step needs, and nothing behind it.
-					keys, values := make([]float32, 0, steps*h), make([]float32, 0, steps*h)
-					query, got := make([]float32, h), make([]float32, h)
-					for s := range steps {
-						row := qkv[s*3*h : (s+1)*3*h]
-						keys, values = keys[:(s+1)*h], append(values, row[2*h:]...)
-						a.Turn(keys[s*h:], row[h:2*h], s)
-						a.Turn(query, row[:h], s)
-						a.Step(got, make([]float32, s+1), query, keys, values)
-						sameBits(t, want[s*h:(s+1)*h], got, "%+v: step %d", a, s)
+					// Some steps at a time, on the keys and values of those before.
+					const stride = steps + 3
+					for _, each := range []int{1, 5, steps} {
+						keys, values := make([]float32, (h-1)*stride+steps), make([]float32, steps*h)
+						got := guarded(t, steps*h)
+						for from := 0; from < steps; from += each {
+							n := min(each, steps-from)
+							turned := slices.Clone(qkv[from*3*h : (from+n)*3*h])
+							for i := range n {
+								row := turned[i*3*h : (i+1)*3*h]
+								a.Turn(row[:h], row[:h], from+i)
+								a.Turn(row[h:2*h], row[h:2*h], from+i)
+								copy(values[(from+i)*h:], row[2*h:])
+							}
+							m := Matrix{turned, n, 3 * h, 3 * h}
+							a.Keys(keys, stride, from, m.Columns(h, 2*h))
+							a.Rows(got[from*h:(from+n)*h], m.Columns(0, h), keys, stride, values[:(from+n)*h], from)
+						}
+						sameBits(t, want, got, "%+v: %d steps at a time", a, each)
 					}
 				}
 			}
 		}
 	}
+}
+
+// An infinite value of a later step does not meet the weight 0 that it has before.
+func TestAttentionCareful(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		const steps, h = 29, 22
+		a := Attention{Batch: 1, Steps: steps, Keep: steps, Heads: 2, HeadSize: h / 2}
+		qkv := noise(1, steps*3*h, 1)
+		want, got, weights := make([]float32, steps*h), make([]float32, steps*h), make([]float32, a.Weights())
+		a.Forward(want, weights, qkv, nil)
+		const bad = 17
+		qkv[bad*3*h+2*h+5] = float32(math.Inf(1))
+		a.Forward(got, weights, qkv, nil)
+		sameBits(t, want[:bad*h], got[:bad*h], "before")
+		assert.True(t, math.IsInf(float64(got[bad*h+5]), 1))
+
+		keys, values := make([]float32, h*steps), make([]float32, steps*h)
+		m := Matrix{qkv, steps, 3 * h, 3 * h}
+		for i := range steps {
+			copy(values[i*h:], qkv[i*3*h+2*h:(i+1)*3*h])
+		}
+		a.Keys(keys, steps, 0, m.Columns(h, 2*h))
+		rows := make([]float32, steps*h)
+		a.Rows(rows, m.Columns(0, h), keys, steps, values, 0)
+		sameNumbers(t, got, rows, "Rows")
+	})
 }
 
 // The forms for one row allocate nothing, whatever GOMAXPROCS.
@@ -69,16 +106,17 @@ func TestRows_allocations(t *testing.T) {
 	x, y, gain, bias := noise(1, n, 1), make([]float32, n), noise(2, n, 1), noise(3, n, 1)
 	w, wide := noise(4, n*n, 1), noise(5, steps*n, 1)
 	a := Attention{Heads: 4, HeadSize: n / 4, Rotary: NewRotary(steps, n/4)}
-	out, weights := make([]float32, steps*n), make([]float32, steps)
+	out, keys := make([]float32, steps*n), make([]float32, n*steps)
 	for name, run := range map[string]func(){
 		"silu":     func() { SiLURow(y, x) },
 		"add":      func() { AddRow(y, x, gain) },
 		"norm":     func() { Norm{Eps: 1e-5}.Row(y, x, gain, bias) },
-		"chain":    func() { ChainRow(y, x, w, bias) },
+		"chain":    func() { ChainRows(y, x, w, bias, 1) },
 		"rescale":  func() { RescaleRow(y, 0.5, gain, bias) },
 		"softmax":  func() { SoftmaxRow(y, x) },
 		"turn":     func() { a.Turn(y, x, 3) },
-		"step":     func() { a.Step(y, weights, x, wide, wide) },
+		"keys":     func() { a.Keys(keys, steps, 0, Dense(wide, steps, n)) },
+		"rows":     func() { a.Rows(out, Dense(wide, steps, n), keys, steps, wide, 0) },
 		"gemm":     func() { GemmRows(Dense(out, steps, n), Dense(wide, steps, n), Dense(w, n, n)) },
 		"mean":     func() { MeanPool(y, wide, nil, 1, steps, n) },
 		"quantize": func() { _, ok := QuantizeRow(y, x); require.True(t, ok) },
@@ -98,15 +136,16 @@ func TestRows_lengths(t *testing.T) {
 		"norm input has 7 elements, needs 8":          func() { Norm{}.Row(x, short, x, x) },
 		"norm output has 7 elements, needs 8":         func() { Norm{}.Row(short, x, x, x) },
 		"norm bias has 7 elements, needs 8":           func() { Norm{}.Row(x, x, x, short) },
-		"dense weight has 7 elements, needs 8":        func() { ChainRow(x, x, short, x[:1]) },
-		"dense output has 7 elements, needs 8":        func() { ChainRow(short, nil, nil, x) },
+		"dense input has 7 elements, needs 8":         func() { ChainRows(x, short, x, x[:1], 1) },
+		"dense output has 7 elements, needs 8":        func() { ChainRows(short, x[:1], x, x, 1) },
 		"softmax has 7 elements, needs 8":             func() { SoftmaxRow(short, x) },
 		"query or key has 7 elements, needs 8":        func() { a.Turn(x, short, 0) },
 		"turned query or key has 7 elements, needs 8": func() { a.Turn(short, x, 0) },
-		"attention output has 7 elements, needs 8":    func() { a.Step(short, x[:1], x, x, x) },
-		"attention query has 7 elements, needs 8":     func() { a.Step(x, x[:1], short, x, x) },
-		"attention keys has 7 elements, needs 8":      func() { a.Step(x, x[:1], x, short, x) },
-		"attention values has 7 elements, needs 8":    func() { a.Step(x, x[:1], x, x, short) },
+		"attention output has 7 elements, needs 8":    func() { a.Rows(short, Dense(x, 1, 8), x, 1, x, 0) },
+		"attention queries has 7 elements, needs 8":   func() { a.Rows(x, Dense(short, 1, 8), x, 1, x, 0) },
+		"transposed keys has 7 elements, needs 8":     func() { a.Rows(x, Dense(x, 1, 8), short, 1, x, 0) },
+		"attention values has 7 elements, needs 8":    func() { a.Rows(x, Dense(x, 1, 8), x, 1, short, 0) },
+		"attention keys has 7 elements, needs 8":      func() { a.Keys(x, 1, 0, Dense(short, 1, 8)) },
 		"bias has 7 elements, needs 8":                func() { RescaleRow(x, 1, x[:1], short) },
 		"column scales has 7 elements, needs 8":       func() { RescaleRow(x, 1, short, x) },
 		"a product of 1x8 and 7x1 is not 1x1":         func() { GemmRows(Dense(x, 1, 1), Dense(x, 1, 8), Dense(short, 7, 1)) },

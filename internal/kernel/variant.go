@@ -5,11 +5,15 @@ import "os"
 // variant is one implementation of the kernels that have several.
 type variant struct {
 	name string
-	gemm gemmKernel
+	// gemm and chain are products of float32: with each product fused with its sum,
+	// where the CPU can, and with each rounded before.
+	gemm, chain gemmKernel
+	ints        *intKernel
+	vector      vectorKernel
 }
 
 // variants are those that this build has and this CPU can run, the best last.
-var variants = append([]variant{{"generic", gemmGeneric}}, fastVariants()...)
+var variants = append([]variant{{name: "generic", gemm: gemmGeneric, chain: gemmGeneric, ints: &intGeneric}}, fastVariants()...)
 
 // chosen is the variant in use. The environment's QAT_KERNEL (generic, avx2,
 // avx512) names another than the best; a name that cannot be had changes nothing.
@@ -27,3 +31,16 @@ func choose(name string) variant {
 // Variant names the implementation in use: generic, avx2 or avx512. See the
 // package comment for what it may change.
 func Variant() string { return chosen.name }
+
+// Variants names the implementations that this build has and this CPU can run, the
+// best last.
+func Variants() []string {
+	names := make([]string, len(variants))
+	for i, v := range variants {
+		names[i] = v.name
+	}
+	return names
+}
+
+// Use puts another implementation in use, while no kernel runs: for measurements.
+func Use(name string) { chosen = choose(name) }

@@ -67,3 +67,11 @@ func TestChoose(t *testing.T) {
 	assert.Equal(t, choose(os.Getenv("QAT_KERNEL")).name, Variant())
 	assert.Equal(t, "generic", variants[0].name, "every build has it")
 }
+
+func TestUse(t *testing.T) {
+	defer Use(Variant())
+	for _, name := range Variants() {
+		Use(name)
+		assert.Equal(t, name, Variant())
+	}
+}

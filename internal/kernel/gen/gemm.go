@@ -105,11 +105,30 @@ func (t *tile) eachC(rows int, acc [][2]reg.VecVirtual, f func(half int, m Mem, 
 	}
 }
 
-func gemmAVX512() {
-	t := tile{name: "gemmAVX512", maxRows: 12, lanes: 16}
+// multiplyAdd adds a*b to acc: rounded once, or where product is given twice.
+func multiplyAdd(a, b, acc, product reg.VecVirtual) {
+	if product == nil {
+		VFMADD231PS(a, b, acc)
+		return
+	}
+	VMULPS(a, b, product)
+	VADDPS(product, acc, acc)
+}
+
+// rounding is how a tile's name says which it is.
+func rounding(fused bool) (name, doc string) {
+	if fused {
+		return "gemm", "each product fused with its sum"
+	}
+	return "chain", "each product rounded before it is added"
+}
+
+func gemmAVX512(fused bool) {
+	name, doc := rounding(fused)
+	t := tile{name: name + "AVX512", maxRows: 12, lanes: 16}
 	TEXT(t.name, NOSPLIT, signature)
 	Pragma("noescape")
-	Doc("gemmAVX512 is gemmTile for up to 12 rows and 32 columns.")
+	Doc(t.name + " is gemmTile for up to 12 rows and 32 columns, " + doc + ".")
 	t.load()
 
 	Comment("k1 and k2 say which columns there are.")
@@ -128,6 +147,10 @@ func gemmAVX512() {
 		acc[i] = [2]reg.VecVirtual{ZMM(), ZMM()}
 	}
 	b, x := [2]reg.VecVirtual{ZMM(), ZMM()}, ZMM()
+	var product [2]reg.VecVirtual
+	if !fused {
+		product = [2]reg.VecVirtual{ZMM(), ZMM()}
+	}
 	zero := func(v reg.VecVirtual) { VPXORD(v, v, v) }
 	loadC := func(half int, m Mem, v reg.VecVirtual) { VMOVUPS_Z(m, masks[half], v) }
 	storeC := func(half int, m Mem, v reg.VecVirtual) { VMOVUPS(v, masks[half], m) }
@@ -139,25 +162,29 @@ func gemmAVX512() {
 			}
 			for i := range rows {
 				VBROADCASTSS(t.element(i), x)
-				VFMADD231PS(b[0], x, acc[i][0])
-				VFMADD231PS(b[1], x, acc[i][1])
+				multiplyAdd(b[0], x, acc[i][0], product[0])
+				multiplyAdd(b[1], x, acc[i][1], product[1])
 			}
 		}, loadC, storeC)
 	}
 }
 
-func gemmAVX2() {
-	t := tile{name: "gemmAVX2", maxRows: 6, lanes: 8}
-	table := maskTable(2 * t.lanes)
+func gemmAVX2(fused bool, masks Mem) {
+	name, doc := rounding(fused)
+	t := tile{name: name + "AVX2", maxRows: 6, lanes: 8}
 	TEXT(t.name, NOSPLIT, signature)
 	Pragma("noescape")
-	Doc("gemmAVX2 is gemmTile for up to 6 rows and 16 columns.")
+	Doc(t.name + " is gemmTile for up to 6 rows and 16 columns, " + doc + ".")
 	t.load()
 	acc := make([][2]reg.VecVirtual, t.maxRows)
 	for i := range acc {
 		acc[i] = [2]reg.VecVirtual{YMM(), YMM()}
 	}
 	b, x := [2]reg.VecVirtual{YMM(), YMM()}, YMM()
+	var product reg.VecVirtual
+	if !fused {
+		product = YMM()
+	}
 	zero := func(v reg.VecVirtual) { VPXOR(v, v, v) }
 	step := func(rows int, load func(half int, m Mem, v reg.VecVirtual)) {
 		for half := range 2 {
@@ -165,8 +192,8 @@ func gemmAVX2() {
 		}
 		for i := range rows {
 			VBROADCASTSS(t.element(i), x)
-			VFMADD231PS(b[0], x, acc[i][0])
-			VFMADD231PS(b[1], x, acc[i][1])
+			multiplyAdd(b[0], x, acc[i][0], product)
+			multiplyAdd(b[1], x, acc[i][1], product)
 		}
 	}
 	CMPQ(t.cols, Imm(uint64(2*t.lanes)))
@@ -180,11 +207,11 @@ func gemmAVX2() {
 
 	Label("edge")
 	Comment("The masks of the columns there are begin as many elements before the zeros.")
-	masks := GP64()
-	LEAQ(table.Offset(4*2*t.lanes), masks)
+	at := GP64()
+	LEAQ(masks.Offset(4*2*t.lanes), at)
 	SHLQ(Imm(2), t.cols)
-	SUBQ(t.cols, masks)
-	mask := func(half int) Mem { return Mem{Base: masks, Disp: half * 32} }
+	SUBQ(t.cols, at)
+	mask := func(half int) Mem { return Mem{Base: at, Disp: half * 32} }
 	maskedLoad := func(half int, m Mem, v reg.VecVirtual) {
 		VMOVUPS(mask(half), x)
 		VMASKMOVPS(m, x, v)

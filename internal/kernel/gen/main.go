@@ -1,20 +1,54 @@
-// Command gen writes the assembly of package kernel. It is a module of its own, so
-// that the library does not depend on what it needs.
+// Command gen writes the assembly of package kernel, one set of functions a run. It
+// is a module of its own, so that the library does not depend on what it needs.
 //
 //	go generate ./internal/kernel
 package main
 
 import (
+	"flag"
+	"log"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// sets are what can be written, each to a file of its own.
+var sets = map[string]func(){
+	"gemm": func() {
+		masks := maskTable(16)
+		for _, fused := range []bool{true, false} {
+			gemmAVX512(fused)
+			gemmAVX2(fused, masks)
+		}
+		transposeAVX2()
+		spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
+		spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
+	},
+	"vector": vectorSet,
+	"int": func() {
+		intTileAVX512()
+		for _, bits := range []int{1, 2, 4, 8} {
+			intRowAVX512(bits)
+		}
+		intAddAVX2()
+		intScaleAVX2()
+		for _, v := range []vectors{avx512, avx2} {
+			for _, bits := range []int{1, 2, 4} {
+				unpack(v, bits)
+			}
+			packColumns(v)
+		}
+	},
+}
+
 func main() {
+	name := flag.String("set", "", "the functions to write")
+	flag.Parse()
+	set := sets[*name]
+	if set == nil {
+		log.Fatalf("there is no set %q", *name)
+	}
 	ConstraintExpr("!purego")
-	gemmAVX512()
-	gemmAVX2()
-	transposeAVX2()
-	spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
-	spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
+	set()
 	Generate()
 }

@@ -1,0 +1,99 @@
+//go:build !purego
+
+package kernel
+
+//go:generate go -C gen run . -set int -out ../gen_int_amd64.s -stubs ../gen_int_amd64.go -pkg kernel
+
+var intAVX512 = intKernel{
+	tile: intTileAVX512, high: 12,
+	unpack:      unpackPanelAVX512,
+	row:         intLayerRowAVX512,
+	packColumns: packColumnsAVX512,
+}
+
+func unpackPanelAVX512(dst, src []uint8, bits int) {
+	switch bits {
+	case 1:
+		unpack1AVX512(dst, src)
+	case 2:
+		unpack2AVX512(dst, src)
+	case 4:
+		unpack4AVX512(dst, src)
+	}
+}
+
+func intLayerRowAVX512(l *IntLayer, y []float32, x []int8, sum int32, scale float32) {
+	row := intRow8AVX512
+	switch l.fields {
+	case 8:
+		row = intRow1AVX512
+	case 4:
+		row = intRow2AVX512
+	case 2:
+		row = intRow4AVX512
+	}
+	row(l.out, IntStride(l.in)/rowPad, x, l.panels, -l.offset()*int(sum), scale, l.scales, l.bias, y)
+}
+
+// intAVX2 multiplies bytes in pairs, whose sums fit 16 bits: int8 codes in two halves
+// of 4 bits.
+var intAVX2 = intKernel{
+	tile: intTileAVX2, high: 12,
+	unpack:      unpackPanelAVX2,
+	packColumns: packColumnsAVX2,
+}
+
+func unpackPanelAVX2(dst, src []uint8, bits int) {
+	switch bits {
+	case 1:
+		unpack1AVX2(dst, src)
+	case 2:
+		unpack2AVX2(dst, src)
+	case 4:
+		unpack4AVX2(dst, src)
+	}
+}
+
+// The largest numbers of groups whose sums fit 16 bits: of 2*127 and of 15*127, two a
+// group.
+const (
+	runOfTwo     = 64
+	runOfFifteen = 8
+)
+
+func intTileAVX2(rows, cols, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors, bias, y []float32, yRow int) {
+	var halves []uint8
+	if offset == 128 {
+		buf := borrowBytes(2 * groups * blockSize)
+		defer byteScratch.Put(buf)
+		halves = *buf
+		unpack4AVX2(halves, w[:groups*blockSize])
+	}
+	for i := 0; i < rows; i += 2 {
+		n := min(2, rows-i)
+		x := x[i*xRow:]
+		var acc [2 * panelOuts]int32
+		switch offset {
+		case 1:
+			intAddAVX2(n, groups, runOfTwo, x, xRow, w, blockSize, acc[:])
+		case 8:
+			intAddAVX2(n, groups, runOfFifteen, x, xRow, w, blockSize, acc[:])
+		default:
+			intAddAVX2(n, groups, runOfFifteen, x, xRow, halves[blockSize:], 2*blockSize, acc[:])
+			for j := range acc {
+				acc[j] <<= 4
+			}
+			intAddAVX2(n, groups, runOfFifteen, x, xRow, halves, 2*blockSize, acc[:])
+		}
+		for j := i; j < i+n; j++ {
+			start, sum, out := -offset*int(sums[j*step]), acc[(j-i)*panelOuts:], y[j*yRow:]
+			if cols == panelOuts {
+				intScaleAVX2(out, sum, start, scales[j*step], factors, bias)
+				continue
+			}
+			var edge [panelOuts]float32
+			intScaleAVX2(edge[:], sum, start, scales[j*step], factors, bias)
+			copy(out[:cols], edge[:cols])
+		}
+	}
+}

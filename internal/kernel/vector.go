@@ -1,0 +1,23 @@
+package kernel
+
+// vectorKernel is how a variant computes forward kernels, by whole groups of 16
+// elements, in the canonical order. Where one is nil the portable code does all.
+//
+// A function of several slices takes them of one length, a positive multiple of 16.
+type vectorKernel struct {
+	silu        func(y, x []float32)
+	expSum      func(y, x []float32, largest float32) [lanes]float32 // y = Exp(x - largest), and their partial sums
+	divide      func(y []float32, by float32)
+	multiply    func(y []float32, by float32)
+	largest     func(x []float32) float32
+	sumLanes    func(x []float32) [lanes]float32
+	squareLanes func(x []float32, mean float32) [lanes]float32
+	normalize   func(y, x, gain, bias []float32, mean, rstd float32)
+	add         func(y, a, b []float32)
+	rescale     func(y, bias []float32, scale float32)
+	largestBits func(x []float32) uint32
+	quantize    func(codes []int8, x []float32, scale float32) int32 // returns their sum
+}
+
+// whole is how many of n elements vector kernels do.
+func whole(n int) int { return n &^ (lanes - 1) }
