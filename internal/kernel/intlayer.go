@@ -114,9 +114,14 @@ func (r IntRows) Quantize(i int, x []float32) (finite bool) {
 
 // Dequantize writes to x what row i stands for.
 func (r IntRows) Dequantize(x []float32, i int) {
-	scale, stride := r.Scales[i], IntStride(len(x))
-	for k, c := range r.Codes[i*stride : i*stride+len(x)] {
-		x[k] = float32(c) * scale
+	scale, stride, k := r.Scales[i], IntStride(len(x)), 0
+	codes := r.Codes[i*stride : i*stride+len(x)]
+	if n := whole(len(x)); n > 0 && chosen.train.dequantize != nil {
+		chosen.train.dequantize(x[:n], codes[:n], scale)
+		k = n
+	}
+	for ; k < len(x); k++ {
+		x[k] = float32(codes[k]) * scale
 	}
 }
 

@@ -25,6 +25,7 @@ var sets = map[string]func(){
 		spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
 	},
 	"vector": vectorSet,
+	"train":  trainSet,
 	"int": func() {
 		intTileAVX512()
 		for _, bits := range []int{1, 2, 4, 8} {
