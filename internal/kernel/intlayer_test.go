@@ -283,10 +283,9 @@ func FuzzIntLayer(f *testing.F) {
 // BenchmarkIntPeak is what one core can do at most: one tile whose operands stay in
 // the first cache.
 func BenchmarkIntPeak(b *testing.B) {
-	const in = 512
+	const rows, in = 12, 512
 	for _, v := range variants {
 		b.Run(v.name, func(b *testing.B) {
-			rows := v.ints.high
 			x, sums, scales := make([]int8, rows*in), make([]int32, rows), make([]float32, rows)
 			w, factors, y := make([]uint8, panelOuts*in), make([]float32, panelOuts), make([]float32, rows*panelOuts)
 			for i := range x {
