@@ -62,7 +62,7 @@ func goldens() []golden {
 			g.spec.Quantize, g.spec.Pooling = qat.Ternary, qat.Mean
 			g.spec.LayerModes = []spec.LayerMode{{Pattern: "blocks.0.ffn.*", Mode: qat.Int8}, {Pattern: "*.attn.out", Mode: qat.Binary}, {Pattern: "blocks.1.ffn.up", Mode: qat.Int4}}
 			g.pipeline = &preprocess.Pipeline{
-				Channels: []string{"gx", "gy"}, Frame: 4, Hop: 2, Center: true, Window: 13,
+				Channels: []string{"gx", "gy"}, Frame: 4, Hop: 2, Center: true, Window: 13, Missing: true,
 				Scale: preprocess.Scaler{Mean: []float64{0.1, -0.7}, Std: []float64{1.3, 0.9}},
 			}
 			inputs := preprocess.Identity(g.pipeline.Features())

@@ -332,7 +332,7 @@ func TestInferMatchesGraph_recordings(t *testing.T) {
 	for i, frame := range [][2]int{{1, 1}, {4, 2}, {2, 5}} {
 		s := small(qat.Ternary)
 		s.Pooling, s.Positions = qat.Mean, qat.Learned
-		p := &preprocess.Pipeline{Channels: []string{"x", "y", "z"}, Frame: frame[0], Hop: frame[1], Center: i > 0, Window: s.WindowSize}
+		p := &preprocess.Pipeline{Channels: []string{"x", "y", "z"}, Frame: frame[0], Hop: frame[1], Center: i > 0, Window: s.WindowSize, Missing: true}
 		p.Scale = preprocess.Scaler{Mean: []float64{1, -2, 0.3}, Std: []float64{3, 0.7, 1.1}}
 		inputs := preprocess.Identity(p.Features())
 		p.Inputs = &inputs

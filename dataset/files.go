@@ -39,7 +39,10 @@ func (s Source) FileFormat() (string, error) {
 }
 
 // Open returns the series of files, as the source reads its training files.
-func (s Source) Open(files []string) (*Stream, error) {
+func (s Source) Open(files []string) (*Stream, error) { return s.OpenInputs(Files(files...)) }
+
+// OpenInputs is Open for files that need not be on a disk. The format is the source's own.
+func (s Source) OpenInputs(files []Input) (*Stream, error) {
 	if len(files) == 0 {
 		return nil, fmt.Errorf("dataset: no files")
 	}
@@ -48,20 +51,20 @@ func (s Source) Open(files []string) (*Stream, error) {
 		return nil, err
 	}
 	if format == FormatRecording {
-		return ReadRecording(Files(files...), s.Recording)
+		return ReadRecording(files, s.Recording)
 	}
 	if len(files) > 1 && format != FormatNPY {
 		return nil, fmt.Errorf("dataset: %d files, want one: only recordings come in several", len(files))
 	}
-	switch in := File(files[0]); {
+	switch in := files[0]; {
 	case format == FormatTS:
 		return ReadTS(in)
 	case format == FormatWide:
 		return ReadWide(in, s.Wide)
-	case strings.HasSuffix(files[0], ".npz") && len(files) == 1:
+	case strings.HasSuffix(in.Name, ".npz") && len(files) == 1:
 		return ReadNPZ(in, s.Task)
 	case len(files) == 2:
-		return ReadNPY(in, NPYOptions{Y: File(files[1]), Task: s.Task})
+		return ReadNPY(in, NPYOptions{Y: files[1], Task: s.Task})
 	}
-	return nil, fmt.Errorf("dataset: %s: an .npy file holds values alone: name two, of values and of classes or targets", files[0])
+	return nil, fmt.Errorf("dataset: %s: an .npy file holds values alone: name two, of values and of classes or targets", files[0].Name)
 }

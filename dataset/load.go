@@ -23,6 +23,8 @@ type reading struct {
 	Source
 	by    SplitBy // as it was split
 	notes []string
+
+	missing bool // some values of some files are
 }
 
 // note keeps what was not said before: training and test files are read alike.
@@ -68,6 +70,7 @@ func (s Source) loadFiles() (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
+	p.Missing = r.missing // also where they are of the test part alone
 	parts := Parts{Preprocess: p, Split: r.by}
 	for _, one := range []struct {
 		to   *Data
@@ -202,6 +205,7 @@ func (r *reading) read(files []string) (*opened, error) {
 	}
 	r.note(skippedNotes(stream.Skipped())...)
 	r.note(o.index.missingNote()...)
+	r.missing = r.missing || o.index.missing > 0
 	return o, nil
 }
 

@@ -66,6 +66,23 @@ func TestSourceNotes(t *testing.T) {
 	assert.NotContains(t, strings.Join(parts.Notes, "\n"), "missing")
 }
 
+// TestSourceMissing: values may be missing of what a run reads if any were of its data,
+// be it of the test files alone.
+func TestSourceMissing(t *testing.T) {
+	whole, gappy := wideFile(t, 30), rowsFile(t, "gap.csv", "1,2,3,up", "1,?,3,down", "4,5,6,up", "1,2,2,down")
+	s := Source{Files: []string{whole}, Split: SplitAuto, TestFraction: 0.2}
+	for _, test := range []string{"", whole, gappy} {
+		if s.Test = nil; test != "" {
+			s.Test = []string{test}
+		}
+		parts, err := s.Load()
+		require.NoError(t, err)
+		assert.Equal(t, test == gappy, parts.Preprocess.Missing, test)
+		assert.Equal(t, 3, parts.Preprocess.Shortest)
+		assert.Equal(t, 3, parts.Preprocess.Longest)
+	}
+}
+
 func TestSourceRefuses(t *testing.T) {
 	path := rowsFile(t, "a.csv", sessions()...)
 	one := rowsFile(t, "one.csv", "x,class", "1.5,a", "2,a", "3,a")

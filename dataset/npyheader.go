@@ -172,6 +172,8 @@ func (h *npyHeader) setType(text string, fault func(saw, want string) error) err
 	switch sizes, ok := npySizes[h.kind]; {
 	case ok && strings.Contains(" "+sizes+" ", " "+strconv.Itoa(h.size)+" "):
 	case h.isText() && h.size <= npyTextMost:
+	case h.kind == 'f':
+		return fault("elements of type "+quoted(text), "float32 or float64: save numpy.float32 of it")
 	default:
 		return fault("elements of type "+quoted(text), want)
 	}

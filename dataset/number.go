@@ -42,6 +42,9 @@ func parseNumber(cell string) (v float32, want string) {
 		if strings.Count(cell, ",") == 1 && strings.IndexFunc(strings.Replace(cell, ",", "", 1), notOfNumber) < 0 {
 			return 0, "a number with a decimal point"
 		}
+		if x, err := strconv.ParseFloat(cell, 64); err == nil && math.IsInf(x, 0) {
+			return 0, "a finite number"
+		}
 		return 0, "a number"
 	}
 	x, err := strconv.ParseFloat(cell, 32)

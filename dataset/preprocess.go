@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/qat-go/qat/preprocess"
@@ -65,12 +66,14 @@ func (o *PreprocessOptions) fill(longest, channels int) {
 // FitPreprocess finds the scaling that o asks for from training data, and what o
 // leaves open. It reads seq once, or twice for ScaleInputs.
 //
+// Values may be missing, NaN, of what it prepares if any of seq are.
+//
 // Errors: faults of o, the first error of seq, no series.
 func FitPreprocess(o PreprocessOptions, channels []string, seq iter.Seq2[Series, error]) (*preprocess.Pipeline, error) {
 	if o.Frame < 0 || o.Hop < 0 || o.Window < 0 {
 		return nil, fmt.Errorf("dataset: frame %d, hop %d, window %d, want none below 0", o.Frame, o.Hop, o.Window)
 	}
-	fit, longest := NewScalerFit(len(channels)), 0
+	fit, shortest, longest, missing := NewScalerFit(len(channels)), math.MaxInt, 0, false
 	for one, err := range seq {
 		if err != nil {
 			return nil, err
@@ -79,13 +82,14 @@ func FitPreprocess(o PreprocessOptions, channels []string, seq iter.Seq2[Series,
 			return nil, fmt.Errorf("dataset: %s: %d values, want %d steps of %d channels", one.Where, len(one.Values), one.Steps, len(channels))
 		}
 		fit.Add(one.Values)
-		longest = max(longest, one.Steps)
+		shortest, longest = min(shortest, one.Steps), max(longest, one.Steps)
+		missing = missing || slices.ContainsFunc(one.Values, func(v float32) bool { return v != v })
 	}
 	if longest == 0 {
 		return nil, errors.New("dataset: preprocessing is fitted to no series, want 1 or more")
 	}
 	o.fill(longest, len(channels))
-	p := &preprocess.Pipeline{Channels: slices.Clone(channels), Scale: fit.Scaler(), Frame: o.Frame, Hop: o.Hop, Center: o.Center, Longest: longest}
+	p := &preprocess.Pipeline{Channels: slices.Clone(channels), Scale: fit.Scaler(), Frame: o.Frame, Hop: o.Hop, Center: o.Center, Shortest: shortest, Longest: longest, Missing: missing}
 	if o.Raw {
 		p.Scale = preprocess.Identity(len(channels))
 	}

@@ -27,6 +27,7 @@ func TestFitPreprocess(t *testing.T) {
 	assert.Equal(t, []float64{math.Sqrt(5), 1}, p.Scale.Std, "a constant channel is left as it is")
 	assert.Equal(t, 3, p.Window)
 	assert.Nil(t, p.Inputs)
+	assert.True(t, p.Missing)
 
 	p, err = FitPreprocess(PreprocessOptions{Raw: true, Frame: 2, Hop: 1, Center: true, ScaleInputs: true, Window: 2}, c.Channels, c.All())
 	require.NoError(t, err)
@@ -40,6 +41,16 @@ func TestFitPreprocess(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &again))
 	assert.Equal(t, *p, again)
 	assert.NoError(t, again.Validate())
+}
+
+// TestFitPreprocess_whole: what was fitted to whole data takes no missing values.
+func TestFitPreprocess_whole(t *testing.T) {
+	c := collectionOf(1, []float32{1, 2}, []float32{3, 5})
+	p, err := FitPreprocess(PreprocessOptions{Frame: 1}, c.Channels, c.All())
+	require.NoError(t, err)
+	assert.False(t, p.Missing)
+	_, err = collectionOf(1, []float32{1, nan}).Set(p, nil)
+	assert.ErrorContains(t, err, "in training no value was missing (here)")
 }
 
 func TestFitPreprocess_missingChannel(t *testing.T) {

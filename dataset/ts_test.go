@@ -94,7 +94,7 @@ func TestReadTS_errors(t *testing.T) {
 		{"univariate", "@classLabel true a\n@univariate true\n@dimensions 3\n@data\n", "line 3 (@dimensions): saw 3 beside @univariate true, want 1"},
 		{"data", "@classLabel true a\n@data 1\n", `saw "@data 1", want @data alone`},
 		{"number", tsHead + "1,2:3,abc:up\n", `line 6, column 7 (dimension 2, step 2): saw "abc", want a number`},
-		{"infinite", tsHead + "1,inf:3,4:up\n", `line 6, column 3 (dimension 1, step 2): saw "inf", want a number`},
+		{"infinite", tsHead + "1,inf:3,4:up\n", `line 6, column 3 (dimension 1, step 2): saw "inf", want a finite number`},
 		{"large", tsHead + "1,1e39:3,4:up\n", `saw "1e39", want a number that fits 32 bits`},
 		{"hexadecimal", tsHead + "0x1p4:3:up\n", `saw "0x1p4", want a number`},
 		{"gap", tsHead + "1,,2:1,2,3:up\n", `line 6, column 3 (dimension 1, step 2): saw "", want a number, or ? where`},

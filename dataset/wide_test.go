@@ -76,7 +76,7 @@ func TestReadWide_errors(t *testing.T) {
 		{"header_alone", "a,b\n", WideOptions{}, "w.csv: line 2: saw the end of the file"},
 		{"number", "a,b,k\n1,2,x\n1,zz,x\n", WideOptions{}, `w.csv: line 3, column 2 ("b"): saw "zz", want a number`},
 		{"comma", "a;b;k\n1;2;x\n1,5;2;x\n", WideOptions{}, `line 3, column 1 ("a"): saw "1,5", want a number with a decimal point`},
-		{"infinite", "a,k\n1,x\n-Inf,x\n", WideOptions{}, `saw "-Inf", want a number`},
+		{"infinite", "a,k\n1,x\n-Inf,x\n", WideOptions{}, `saw "-Inf", want a finite number`},
 		{"short", "a,b,k\n1,2,x\n1,x\n", WideOptions{}, "line 3: saw 2 columns, want 3, as the first row has"},
 		{"long", "1,2\n1,2,3\n", WideOptions{}, "line 2: saw 3 columns, want 2"},
 		{"no_class", "a,k\n1,x\n1,\n", WideOptions{}, `line 3, column 2 ("k"): saw "", want a class`},

@@ -45,6 +45,7 @@ func (c *cache) grow(hidden, have, steps int) {
 // with it: so the bits are those of the whole sequence.
 func (m *Model) run(w *workspace, x []float32, from, n int, caches []cache) ([]float32, error) {
 	hidden := m.spec.HiddenSize
+	w.attention = m.attentionOver(from + n)
 	h := room(&w.stream, n*hidden)
 	if m.projection != nil {
 		m.projection.forward(h, x, n)
@@ -78,7 +79,7 @@ func (b *block) run(m *Model, w *workspace, c *cache, s span) error {
 	hidden, n, keep := m.spec.HiddenSize, s.n, s.keep
 	h, a, y := w.stream, room(&w.branch, n*hidden), room(&w.wide, n*3*hidden)
 	b.attnNorm.forward(a, h, n)
-	if err := b.attend(m, w, c, s); err != nil {
+	if err := b.attend(w, c, s); err != nil {
 		return err
 	}
 	if err := b.out.forward(w, y, a, keep); err != nil {
@@ -100,8 +101,8 @@ func (b *block) run(m *Model, w *workspace, c *cache, s span) error {
 }
 
 // attend replaces the n rows in w.branch by the attention of the kept ones.
-func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
-	hidden, n, last := m.spec.HiddenSize, s.n, s.from+s.n
+func (b *block) attend(w *workspace, c *cache, s span) error {
+	hidden, n, last := b.out.out, s.n, s.from+s.n
 	skip := n - s.keep
 	a, qkv := w.branch, kernel.Dense(w.wide, n, 3*hidden)
 	in, err := b.qkv.read(w, a, n)
@@ -120,17 +121,17 @@ func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
 		copy(values[(s.from+i)*hidden:], qkv.Data[i*3*hidden+2*hidden:(i+1)*3*hidden])
 	}
 	keys, queries := qkv.Columns(hidden, 2*hidden), qkv.Columns(0, hidden)
-	if m.attention.Rotary != nil {
+	if w.attention.Rotary != nil {
 		for i := range n {
 			row := qkv.Data[i*3*hidden:]
-			m.attention.Turn(row[hidden:2*hidden], row[hidden:2*hidden], s.from+i)
+			w.attention.Turn(row[hidden:2*hidden], row[hidden:2*hidden], s.from+i)
 			if i >= skip {
-				m.attention.Turn(row[:hidden], row[:hidden], s.from+i)
+				w.attention.Turn(row[:hidden], row[:hidden], s.from+i)
 			}
 		}
 	}
-	m.attention.Keys(c.keys, c.stride, s.from, keys)
+	w.attention.Keys(c.keys, c.stride, s.from, keys)
 	queries.Data, queries.Rows = queries.Data[skip*queries.Stride:], s.keep
-	m.attention.Rows(a, queries, c.keys, c.stride, values, s.from+skip)
+	w.attention.Rows(a, queries, c.keys, c.stride, values, s.from+skip)
 	return nil
 }

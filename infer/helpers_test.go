@@ -78,7 +78,7 @@ func ready(t testing.TB, p *packed.Model) *Model {
 
 // pipeline makes windows of the spec's size; it sets the spec's embed size.
 func pipeline(s *spec.Model, channels, frame, hop int, center bool) *preprocess.Pipeline {
-	p := &preprocess.Pipeline{Frame: frame, Hop: hop, Center: center, Window: s.WindowSize, Scale: preprocess.Identity(channels)}
+	p := &preprocess.Pipeline{Frame: frame, Hop: hop, Center: center, Window: s.WindowSize, Missing: true, Scale: preprocess.Identity(channels)}
 	for c := range channels {
 		p.Channels = append(p.Channels, fmt.Sprint("x", c))
 		p.Scale.Mean[c], p.Scale.Std[c] = 0.25*float64(c), 1+0.5*float64(c)

@@ -31,9 +31,6 @@ func load(p *packed.Model) *Model {
 	if s.Numerics == spec.Edifice {
 		m.attention.Epsilon = spec.EdificeSoftmaxEpsilon
 	}
-	if s.Positions == spec.Rotary {
-		m.attention.Rotary = kernel.NewRotary(s.WindowSize, m.attention.HeadSize)
-	}
 	if s.EmbedDim != s.HiddenSize {
 		m.projection = l.dense("input_projection")
 	}

@@ -39,8 +39,9 @@ type Model struct {
 	classes    []string
 	targets    *preprocess.Scaler
 
-	mu   sync.Mutex
-	idle []*workspace // as many as there were calls at once
+	mu    sync.Mutex
+	idle  []*workspace // as many as there were calls at once
+	turns *turns       // as many as steps were met, with rotary positions
 }
 
 // Open reads a model from a file.
@@ -90,6 +91,10 @@ func (m *Model) Channels() int {
 	}
 	return m.spec.EmbedDim
 }
+
+// Missing says whether NaN may stand for a value that is missing: it may where the
+// model has an input pipeline and values were missing in training too.
+func (m *Model) Missing() bool { return m.input != nil && m.input.Missing }
 
 // ChannelNames returns the input's channels in order; nil where they have no names.
 func (m *Model) ChannelNames() []string {

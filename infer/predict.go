@@ -13,14 +13,15 @@ import (
 // grows only if it has no room. They are the head's, logits or targets in the units
 // of the data, or without a head what the pooling makes of the steps.
 //
-// With an input pipeline x is what was recorded, of any number of steps, NaN where a
-// value is missing; the model reads the last T steps that the pipeline makes of it.
+// With an input pipeline x is what was recorded, of any number of steps; the model
+// reads the last T steps that the pipeline makes of it, and takes NaN for a missing
+// value where Missing says so.
 // Without one x is what the model reads, 1 to T steps.
 //
 // Shapes: x [n, Channels]; the result [Width], or [Steps(n), Width] with
 // AllTimesteps pooling.
-// Errors: a length that does not fit, a value that is not finite (an infinite one
-// with a pipeline); finite values that are so large that an output is not finite.
+// Errors: a length that does not fit, a value that is not finite, but NaN where Missing
+// says so; finite values that are so large that an output is not finite.
 // dst is then of no use.
 func (m *Model) Predict(dst, x []float32) ([]float32, error) {
 	channels := m.Channels()

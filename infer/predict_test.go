@@ -141,7 +141,13 @@ func TestPredict_pipeline(t *testing.T) {
 			requireBits(t, predict(t, plain, read), predict(t, m, x), "frames of %v, %d steps", f, steps)
 		}
 		_, err := m.Predict(nil, []float32{1, 2, inf, 3})
-		require.EqualError(t, err, `infer: preprocess: step 1, channel "x0": saw +Inf, want a finite number or NaN where it is missing`)
+		require.EqualError(t, err, `infer: preprocess: step 1, channel "x0": saw +Inf, want a finite number`)
+		assert.True(t, m.Missing())
+		assert.False(t, plain.Missing())
+		in.Missing = false
+		assert.False(t, m.Missing())
+		_, err = m.Predict(nil, []float32{1, 2, 0, nan})
+		require.EqualError(t, err, `infer: preprocess: step 1, channel "x1": saw NaN, want a finite number: in training no value was missing`)
 	}
 }
 

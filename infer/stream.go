@@ -57,19 +57,18 @@ func (s *Stream) Len() int { return min(s.seen, s.most) }
 // Reset makes the stream empty.
 func (s *Stream) Reset() { s.frames, s.seen, s.done, s.rows = s.frames[:0], 0, 0, s.rows[:0] }
 
-// Push adds one frame, as recorded: with an input pipeline NaN where a value is
-// missing.
+// Push adds one frame, as recorded.
 //
 // Shapes: frame [Channels].
-// Errors: another number of values; one that is not finite (an infinite one with a
-// pipeline). The stream is then as it was.
+// Errors: another number of values; one that is not finite, but NaN where the model's
+// Missing says so. The stream is then as it was.
 func (s *Stream) Push(frame []float32) error {
 	channels := s.m.Channels()
 	if len(frame) != channels {
 		return fmt.Errorf("infer: a frame of %d values, want %d channels", len(frame), channels)
 	}
 	for c, v := range frame {
-		if missing := v != v; missing && s.m.input == nil || math.IsInf(float64(v), 0) {
+		if missing := v != v; missing && !s.m.Missing() || math.IsInf(float64(v), 0) {
 			return fmt.Errorf("infer: channel %d is %v, %w", c, v, quant.ErrNotFinite)
 		}
 	}

@@ -168,6 +168,8 @@ func TestStream_errors(t *testing.T) {
 	s = ready(t, p).NewStream()
 	require.EqualError(t, s.Push([]float32{nan, inf}), "infer: channel 1 is +Inf, not a finite number")
 	require.NoError(t, s.Push([]float32{nan, nan}))
+	in.Missing = false
+	require.EqualError(t, s.Push([]float32{1, nan}), "infer: channel 1 is NaN, not a finite number")
 }
 
 func TestStream_allocations(t *testing.T) {

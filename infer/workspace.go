@@ -3,6 +3,8 @@ package infer
 import (
 	"slices"
 	"sync"
+
+	"github.com/qat-go/qat/internal/kernel"
 )
 
 // workspace is the memory of one call, kept for the next.
@@ -14,6 +16,8 @@ type workspace struct {
 	up     []float32 // [n, 4H]
 	mean   []float32 // [H]
 	caches [1]cache
+
+	attention kernel.Attention
 
 	scales []float32 // [n], of a layer's input
 	codes  []int8    // of its rows

@@ -36,9 +36,14 @@ type Pipeline struct {
 	Center   bool     `json:"center,omitempty"`
 	Inputs   *Scaler  `json:"inputs,omitempty"` // of the features, after frames are made
 	Window   int      `json:"window"`           // T
-	// Longest is how many time steps the longest series has that it was fitted to; 0
-	// where that is not known. It changes nothing: a longer one may be a mistake.
-	Longest int `json:"longest,omitempty"`
+	// Missing says that values may be missing, because some of the data that it was
+	// fitted to were. Without it a NaN is an error: the model never read a filled one.
+	Missing bool `json:"missing,omitempty"`
+	// Shortest and Longest are how many time steps the series have that it was fitted
+	// to; 0 where that is not known. They change nothing: one of another length may be
+	// a mistake.
+	Shortest int `json:"shortest,omitempty"`
+	Longest  int `json:"longest,omitempty"`
 }
 
 // featuresMost bounds what a saved model can ask memory for.
@@ -89,13 +94,16 @@ func (p *Pipeline) Frames(steps int) int { return max(steps-p.Frame, 0)/p.Hop + 
 // it has no room, and returns it with its number of steps. It may run in several
 // goroutines at once.
 //
-// Shapes: series [steps, E], NaN where a value is missing; out [n, F].
-// Errors: a length that does not fit, and a value that is infinite or becomes so;
-// dst is then of no use.
+// Shapes: series [steps, E], with Missing NaN where a value is missing; out [n, F].
+// Errors: a length that does not fit, a value that is infinite or becomes so, and
+// without Missing NaN; dst is then of no use.
 func (p *Pipeline) Apply(dst, series []float32, steps int) (out []float32, n int, err error) {
 	channels := len(p.Channels)
 	if steps < 1 || len(series) != steps*channels {
 		return dst[:0], 0, fmt.Errorf("preprocess: %d values, want %d steps (1 or more) of %d channels", len(series), steps, channels)
+	}
+	if i := slices.IndexFunc(series, isNaN); i >= 0 && !p.Missing {
+		return dst[:0], 0, fmt.Errorf("preprocess: step %d, channel %q: saw NaN, want a finite number: in training no value was missing", i/channels, p.Channels[i%channels])
 	}
 	n = p.Steps(steps)
 	size := n * p.Features()
@@ -183,12 +191,13 @@ func (p *Pipeline) checkFinite(out, series []float32) error {
 	}
 	for k, v := range series {
 		if math.IsInf(float64(v), 0) {
-			return fmt.Errorf("preprocess: step %d, channel %q: saw %v, want a finite number or NaN where it is missing",
-				k/len(p.Channels), p.Channels[k%len(p.Channels)], v)
+			return fmt.Errorf("preprocess: step %d, channel %q: saw %v, want a finite number", k/len(p.Channels), p.Channels[k%len(p.Channels)], v)
 		}
 	}
 	return fmt.Errorf("preprocess: input step %d, feature %d is %v once scaled, want a finite number", i/p.Features(), i%p.Features(), out[i])
 }
+
+func isNaN(v float32) bool { return v != v }
 
 func notFinite(v float32) bool {
 	return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0)

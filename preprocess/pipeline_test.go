@@ -25,7 +25,7 @@ func channelNames(n int) []string {
 func text(values []float32) string { return strings.Trim(fmt.Sprint(values), "[]") }
 
 func plain(channels, frame, hop, window int, center bool) *Pipeline {
-	return &Pipeline{Channels: channelNames(channels), Scale: Identity(channels), Frame: frame, Hop: hop, Center: center, Window: window}
+	return &Pipeline{Channels: channelNames(channels), Scale: Identity(channels), Frame: frame, Hop: hop, Center: center, Window: window, Missing: true}
 }
 
 func TestApply(t *testing.T) {
@@ -134,12 +134,22 @@ func TestApply_definition(t *testing.T) {
 
 func TestPipeline_errors(t *testing.T) {
 	p := plain(1, 1, 1, 3, false)
+	p.Scale = Identity(2) // of two channels later
 	_, _, err := p.Apply(nil, []float32{1, 2}, 3)
 	assert.ErrorContains(t, err, "2 values, want 3 steps (1 or more) of 1 channels")
 	_, _, err = p.Apply(nil, nil, 0)
 	assert.Error(t, err)
 	_, _, err = p.Apply(nil, []float32{1, float32(math.Inf(-1))}, 2)
 	assert.ErrorContains(t, err, `step 1, channel "x1": saw -Inf`)
+	p.Channels = []string{"left", "right"}
+	_, _, err = p.Apply(nil, []float32{1, nan, 2, nan}, 2)
+	require.NoError(t, err)
+	p.Missing = false
+	_, _, err = p.Apply(nil, []float32{1, 2, 3, nan}, 2)
+	assert.EqualError(t, err, `preprocess: step 1, channel "right": saw NaN, want a finite number: in training no value was missing`)
+	_, err = p.ApplyPadded(make([]float32, 6), []float32{1, 2, 3, nan}, 2)
+	assert.Error(t, err)
+	p.Channels, p.Scale = []string{"x1"}, Identity(1)
 	p.Scale.Std[0] = 0
 	p.Hop = 0
 	err = p.Validate()

@@ -76,7 +76,7 @@ func TestAugment(t *testing.T) {
 func TestAugmentRecorded(t *testing.T) {
 	const steps = 41
 	p := &preprocess.Pipeline{
-		Channels: []string{"a", "b"}, Frame: 3, Hop: 1, Window: steps - 2,
+		Channels: []string{"a", "b"}, Frame: 3, Hop: 1, Window: steps - 2, Missing: true,
 		Scale: preprocess.Scaler{Mean: []float64{100, -5}, Std: []float64{10, 0.1}},
 	}
 	var recorded []float32

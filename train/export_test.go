@@ -156,7 +156,7 @@ func recordedSet(t *testing.T, n int, seed uint64) *dataset.Set {
 	t.Helper()
 	toy := toySet(n, seed)
 	p := &preprocess.Pipeline{
-		Channels: []string{"x", "y", "z"}, Frame: 4, Hop: 3, Center: true, Window: 11,
+		Channels: []string{"x", "y", "z"}, Frame: 4, Hop: 3, Center: true, Window: 11, Missing: true,
 		Scale: preprocess.Scaler{Mean: []float64{1, -2, 0.3}, Std: []float64{3, 0.7, 1.1}},
 	}
 	s := &dataset.Set{Name: "recorded", Steps: p.Window, Channels: p.Features(), Classes: toy.Classes, Labels: toy.Labels, Pipeline: p}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"slices"
@@ -47,7 +48,7 @@ measured. The flags beside --json are for that, and mean what they mean to qat t
 			if err := o.judge(cmd); err != nil {
 				return err
 			}
-			return work(runEvalModel(args[0], o, newConsole(cmd)))
+			return work(runEvalModel(args[0], o, cmd.InOrStdin(), newConsole(cmd)))
 		},
 	}
 	f := cmd.Flags()
@@ -60,7 +61,7 @@ measured. The flags beside --json are for that, and mean what they mean to qat t
 }
 
 // unusedInDir are the flags for a packed model alone.
-var unusedInDir = []string{"format", "group", "ignore", "window", "stride", "label", "target", "horizon", "label-rule", "task"}
+var unusedInDir = []string{"format", "group", "ignore", "window", "stride", "any-length", "label", "target", "horizon", "label-rule", "task"}
 
 // oneRun wants a run or a model.
 func oneRun(cmd *cobra.Command, args []string) error {
@@ -112,7 +113,7 @@ func runEval(dir string, asJSON bool, c *console) error {
 	return nil
 }
 
-func runEvalModel(path string, o evalOptions, c *console) error {
+func runEvalModel(path string, o evalOptions, stdin io.Reader, c *console) error {
 	p, file, err := openModel(path)
 	if err != nil {
 		return err
@@ -127,8 +128,9 @@ func runEvalModel(path string, o evalOptions, c *console) error {
 		series, err = embeddedSeries(o.files[0], p)
 	} else {
 		var stream *dataset.Stream
-		if stream, _, err = o.open(p); err == nil {
-			notes, series = stream.Notes, stream.All()
+		var format string
+		if stream, format, err = o.open(p, stdin); err == nil {
+			notes, series = stream.Notes, o.expected(p, format, stream.All())
 		}
 	}
 	if err != nil {

@@ -56,6 +56,12 @@ func runExport(o exportOptions, c *console) error {
 	if err != nil {
 		return err
 	}
+	if o.output == "" {
+		o.output = filepath.Join(o.dir, modelFile)
+	}
+	if err := writableFile("--output", o.output); err != nil {
+		return err
+	}
 	var test dataset.Data
 	why := "--no-check"
 	if !o.noCheck {
@@ -66,9 +72,6 @@ func runExport(o exportOptions, c *console) error {
 		} else {
 			test, why = parts.Test, ""
 		}
-	}
-	if o.output == "" {
-		o.output = filepath.Join(o.dir, modelFile)
 	}
 	if sameFile(o.output, filepath.Join(o.dir, latentsFile)) {
 		return fmt.Errorf("--output %s: those are the latent weights that the model is made of: name another file", o.output)
@@ -109,6 +112,9 @@ func sameFile(a, b string) bool {
 
 // loadRun loads the latent weights of a run directory.
 func loadRun(dir string) (*train.Model, train.Saved, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, train.Saved{}, fmt.Errorf("%s is a file, want the directory of a run, such as %s", dir, filepath.Dir(dir))
+	}
 	trained, saved, err := train.Load(filepath.Join(dir, latentsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		if _, none := os.Stat(dir); none != nil {
@@ -118,5 +124,5 @@ func loadRun(dir string) (*train.Model, train.Saved, error) {
 			return nil, saved, fmt.Errorf("the run in %s is unfinished, at step %d: go on with: qat train --resume %s", dir, steps[0], shellQuote(dir))
 		}
 	}
-	return trained, saved, err
+	return trained, saved, unprefixed(err)
 }

@@ -28,10 +28,10 @@ func TestExport_faults(t *testing.T) {
 	assert.Contains(t, errs, `classes ["slow" "faster"]`)
 
 	for want, args := range map[string][]string{
-		"no run: stat ":                      {filepath.Join(dir, "none")},
-		latentsFile + ": ":                   {filepath.Dir(series)},
-		"checkpoint: " + dir + "/none/m.qat": {dir, "--no-check", "-o", filepath.Join(dir, "none", "m.qat")},
-		"is a directory, want a file":        {dir, "--no-check", "-o", dir},
+		"no run: stat ":    {filepath.Join(dir, "none")},
+		latentsFile + ": ": {filepath.Dir(series)},
+		"--output " + dir + "/none/m.qat: writing in " + dir + "/none: no such file": {dir, "--no-check", "-o", filepath.Join(dir, "none", "m.qat")},
+		"is a directory, want a file": {dir, "--no-check", "-o", dir},
 	} {
 		status, out, errs := command(append([]string{"export"}, args...)...)
 		assert.Equal(t, statusFailed, status, args)

@@ -70,8 +70,6 @@ func remedy(err error) string {
 		return "--target with that column, in place of --label."
 	case errors.Is(err, errRowIsSeries):
 		return "--window with the number of rows of a window, if each row is a time step of a recording."
-	case errors.Is(err, errNoValue):
-		return "--ignore with the columns that are no values, as those of a class or a name."
 	}
 	return ""
 }

@@ -3,12 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/dataset"
-	"github.com/qat-go/qat/internal/tensorfile"
 	"github.com/qat-go/qat/packed"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,6 +21,7 @@ type inputFlags struct {
 	format, group  string
 	ignore         []string
 	window, stride int
+	anyLength      bool
 
 	// What is known of the input, for a measure.
 	answers   bool
@@ -39,6 +39,7 @@ func (in *inputFlags) register(f *pflag.FlagSet) {
 	f.StringSliceVar(&in.ignore, "ignore", nil, "columns of a file with a series a row that are no values")
 	f.IntVar(&in.window, "window", 0, "steps of a recording's windows; default: what the model reads")
 	f.IntVar(&in.stride, "stride", 0, "steps from one window of a recording to the next; default: --window")
+	f.BoolVar(&in.anyLength, "any-length", false, "take series of another length than the one that all series in training had")
 	if !in.answers {
 		return
 	}
@@ -80,39 +81,45 @@ func (in *inputFlags) judge(cmd *cobra.Command) error {
 // open opens the files as p reads them, raw.
 //
 // Errors: those of the readers; other channels than the model's.
-func (in *inputFlags) open(p *packed.Model) (s *dataset.Stream, format string, err error) {
-	for _, file := range in.files {
-		if _, err := os.Stat(file); err != nil {
-			return nil, "", fmt.Errorf("--%s %w", in.flag, tensorfile.InFile(file, err))
+func (in *inputFlags) open(p *packed.Model, stdin io.Reader) (s *dataset.Stream, format string, err error) {
+	inputs := make([]dataset.Input, len(in.files))
+	for i, file := range in.files {
+		if inputs[i], err = openInput(file, stdin); err != nil {
+			return nil, "", fmt.Errorf("--%s %w", in.flag, err)
 		}
 	}
 	source := in.source(p)
-	if source.Format, err = in.formatOf(p, source); err != nil {
+	if source.Format, err = in.formatOf(p, source, inputs); err != nil {
 		return nil, "", err
 	}
 	if err := in.judgeFormat(p, source.Format); err != nil {
 		return nil, "", &misuse{err}
 	}
 	if source.Format == dataset.FormatNPY && len(in.files) == 1 && !strings.HasSuffix(in.files[0], ".npz") && !in.answers {
-		s, err = dataset.ReadNPY(dataset.File(in.files[0]), dataset.NPYOptions{})
+		s, err = dataset.ReadNPY(inputs[0], dataset.NPYOptions{})
 	} else {
-		s, err = source.Open(in.files)
+		s, err = source.OpenInputs(inputs)
 	}
 	if err != nil {
-		return nil, source.Format, oneLine(err)
+		return nil, source.Format, withIgnore(source.Format, oneLine(err))
 	}
-	if want := channelsOf(p); len(s.Channels) != want {
-		return nil, "", fmt.Errorf("%s: %s a step, the model reads %d", in.files[0], plural(len(s.Channels), "value"), want)
+	if got, want := len(s.Channels), channelsOf(p); got != want {
+		shape := ""
+		if source.Format == dataset.FormatNPY {
+			shape = fmt.Sprintf(": want the shape [N, T, %d]", want)
+		}
+		return nil, "", fmt.Errorf("%s: %s a step, the model reads %d%s", inputs[0].Name, plural(got, "value"), want, shape)
 	}
 	return s, source.Format, nil
 }
 
-// oneLine joins the lines of an error.
+// oneLine is the first of an error's lines, and how many more there are.
 func oneLine(err error) error {
-	if text := err.Error(); strings.Contains(text, "\n") {
-		return errors.New(strings.ReplaceAll(text, "\n", "; "))
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return err
 	}
-	return err
+	return fmt.Errorf("%s (and %d more)", first, 1+strings.Count(rest, "\n"))
 }
 
 // judgeFormat reports the flags that a format or a model has no use for, and those
@@ -140,7 +147,7 @@ func (in *inputFlags) judgeFormat(p *packed.Model, format string) error {
 
 // unusedInput are the flags that say nothing about a format.
 var unusedInput = map[string][]string{
-	dataset.FormatRecording: {"ignore", "task"},
+	dataset.FormatRecording: {"ignore", "any-length", "task"},
 	dataset.FormatWide:      {"window", "stride", "horizon", "label-rule", "task"},
 	dataset.FormatTS:        {"group", "ignore", "window", "stride", "label", "target", "horizon", "label-rule", "task"},
 	dataset.FormatNPY:       {"group", "ignore", "window", "stride", "label", "target", "horizon", "label-rule"},
@@ -191,8 +198,11 @@ func (in *inputFlags) source(p *packed.Model) dataset.Source {
 // formatOf is the format of the files. A .csv is a recording where a flag is for one,
 // where the model's channels have names that somebody gave them, or where it has
 // columns of their names.
-func (in *inputFlags) formatOf(p *packed.Model, s dataset.Source) (string, error) {
+func (in *inputFlags) formatOf(p *packed.Model, s dataset.Source, inputs []dataset.Input) (string, error) {
 	format, err := s.FileFormat()
+	if err != nil && in.format == "" && isPiped(in.files[0]) {
+		format, err = sniff(inputs[0])
+	}
 	if err != nil || in.format != "" || format != dataset.FormatRecording {
 		return format, err
 	}
@@ -204,7 +214,7 @@ func (in *inputFlags) formatOf(p *packed.Model, s dataset.Source) (string, error
 	}
 	if generic(p.Input.Channels) {
 		o := dataset.RecordingOptions{Channels: p.Input.Channels, Window: 1}
-		if _, err := dataset.ReadRecording(dataset.Files(in.files...), o); err != nil {
+		if _, err := dataset.ReadRecording(inputs, o); err != nil {
 			return dataset.FormatWide, nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/packed"
@@ -102,7 +103,38 @@ func ship(path string, m *train.Model, p *preprocess.Pipeline, test dataset.Data
 	if s.modelSize, err = sizeOf(model); err != nil {
 		return s, err
 	}
-	return s, model.Write(path)
+	return s, unprefixed(model.Write(path))
+}
+
+// unprefixed is an error of writing a file without the name of the package that does it,
+// which is not what the file is.
+func unprefixed(err error) error {
+	if err == nil {
+		return nil
+	}
+	if text, ok := strings.CutPrefix(err.Error(), "checkpoint: "); ok {
+		return errors.New(text)
+	}
+	return err
+}
+
+// writableFile says why no file could be written at path, before the work is done that
+// it is for.
+func writableFile(flag, path string) error {
+	if isDir(path) {
+		return fmt.Errorf("%s %s: is a directory, want a file", flag, path)
+	}
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	} else if inner := new(os.PathError); errors.As(err, &inner) {
+		err = fmt.Errorf("writing in %s: %w", dir, inner.Err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", flag, path, err)
+	}
+	return nil
 }
 
 // oneModel wants a packed model.

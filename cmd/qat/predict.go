@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 type predictOptions struct {
 	inputFlags
 	model, output string
-	raw           bool
+	raw, asJSON   bool
 }
 
 // predictCommand is qat predict.
@@ -33,27 +34,31 @@ class, and the probability of each class; of a model for numbers, its prediction
 A .ts file holds a series a line, with or without classes; .npy an array [N, T] or
 [N, T, E]; .csv a recording, whose channels are found by their names and whose windows
 do not overlap unless --stride says so, or a series a row, with nothing but values
-besides the columns that --ignore names. Missing values are filled as in training. A
-model without an input pipeline takes no missing values and reads its input as it is.`,
+besides the columns that --ignore names. - is standard input, whose format shows in its
+first bytes. A missing value (an empty cell, ?, NaN) is filled as in training, where the
+training data had some; else it is an error, as is a series of another length than the one
+that all series in training had. A model without an input pipeline reads its input as it is.`,
 		Example: `  qat predict run/model.qat --input new.csv
   qat predict run/model.qat --input new.csv --group session --stride 15 --output labels.csv
   qat predict model.qat --input x.npy --output probabilities.npy
-  qat predict model.qat --input x.ts --raw`,
+  qat predict model.qat --input x.ts --raw
+  tail -n 60 live.csv | qat predict model.qat --input - --json`,
 		ValidArgsFunction: completeModels,
 		Args:              oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.model = args[0]
-			if err := errors.Join(o.judge(cmd), judgeOutput(o.output)); err != nil {
+			if err := errors.Join(o.judge(cmd), o.judgeOutput()); err != nil {
 				return err
 			}
-			return work(runPredict(o, newConsole(cmd)))
+			return work(runPredict(o, cmd.InOrStdin(), newConsole(cmd)))
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false // by what they are about
-	f.StringSliceVar(&o.files, "input", nil, "files to predict: .ts, .csv, .npy or .npz; of recordings several")
+	f.StringSliceVar(&o.files, "input", nil, "files to predict: .ts, .csv, .npy or .npz; of recordings several; - for standard input")
 	f.StringVar(&o.output, "output", "-", "file to write: .csv, or .npy for the numbers alone, float32 [N, C]; - for standard output")
 	f.BoolVar(&o.raw, "raw", false, "the model's outputs, logits say, in place of classes and probabilities")
+	f.BoolVar(&o.asJSON, "json", false, "print a JSON object a line, to standard output, in place of CSV")
 	o.register(f)
 	o.complete(cmd)
 	completeValues(cmd, nil, map[string][]string{"output": {"csv", "npy"}})
@@ -61,17 +66,22 @@ model without an input pipeline takes no missing values and reads its input as i
 }
 
 // judgeOutput refuses a name that does not say its format.
-func judgeOutput(name string) error {
-	if name == "-" || strings.HasSuffix(name, ".csv") || strings.HasSuffix(name, ".npy") {
+func (o *predictOptions) judgeOutput() error {
+	switch {
+	case o.output == "-":
+		return nil
+	case o.asJSON:
+		return fmt.Errorf("--json is for standard output, --output %q for a table: want one of them", o.output)
+	case endsIn(o.output, ".csv"), endsIn(o.output, ".npy"):
 		return nil
 	}
-	return fmt.Errorf("--output %q: want a name that ends in .csv or .npy, or -", name)
+	return fmt.Errorf("--output %q: want a name that ends in .csv or .npy, or -", o.output)
 }
 
-// errNoValue is a cell that should have been a value.
-var errNoValue = errors.New("each column is a value of the series")
+// endsIn tells whether a name ends so, in any case.
+func endsIn(name, ending string) bool { return strings.HasSuffix(strings.ToLower(name), ending) }
 
-func runPredict(o predictOptions, c *console) error {
+func runPredict(o predictOptions, stdin io.Reader, c *console) error {
 	p, file, err := openModel(o.model)
 	if err != nil {
 		return err
@@ -81,13 +91,16 @@ func runPredict(o predictOptions, c *console) error {
 			return fmt.Errorf("--output %s: that is what is read: name another file", o.output)
 		}
 	}
+	if err := writableFile("--output", o.output); o.output != "-" && err != nil {
+		return err
+	}
 	m, err := infer.New(p)
 	if err != nil {
 		return err
 	}
-	stream, format, err := o.open(p)
+	stream, format, err := o.open(p, stdin)
 	if err != nil {
-		return withColumns(format, err)
+		return err
 	}
 	for _, note := range stream.Notes {
 		c.log.Info(note)
@@ -97,35 +110,28 @@ func runPredict(o predictOptions, c *console) error {
 	if p.Input != nil && p.Input.Longest > 0 {
 		most = p.Input.Longest
 	}
-	err = predictEach(m, stream.All(), func(one dataset.Series, out []float32) error {
+	err = predictEach(m, o.expected(p, format, stream.All()), func(one dataset.Series, out []float32) error {
 		if one.Steps > most {
 			long++
 		}
 		return all.add(one.Where, out)
 	})
 	if err != nil {
-		return withColumns(format, err)
+		return err
 	}
 	if long > 0 && format == dataset.FormatWide {
 		c.log.Warn("rows are longer than any that the model was trained on: a column that is no value, as a class, is to be named by --ignore",
 			"rows", long, "steps in training", most)
 	}
-	if err := all.write(o.output, c); err != nil {
-		return err
+	if o.asJSON {
+		all.writeJSON(c)
+	} else if err := all.write(o.output, c); err != nil {
+		return unprefixed(err)
 	}
 	if o.output != "-" && !c.quiet {
 		fmt.Fprintf(c, "%s by %s, in %s\n", plural(len(all.where), "prediction"), file, o.output)
 	}
 	return nil
-}
-
-// withColumns adds to an error of a file with a series a row what its columns are.
-func withColumns(format string, err error) error {
-	var fault *dataset.FormatError
-	if format == dataset.FormatWide && errors.As(err, &fault) {
-		return fmt.Errorf("%w (%w)", err, errNoValue)
-	}
-	return err
 }
 
 // predictions are what a model makes of sequences, in order.

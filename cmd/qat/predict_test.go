@@ -192,7 +192,7 @@ func TestPredict_embedded(t *testing.T) {
 	}
 	status, _, errs := command("predict", dir, "--input", flat)
 	assert.Equal(t, statusFailed, status)
-	assert.Equal(t, "qat: "+flat+": 1 value a step, the model reads 8\n", errs)
+	assert.Equal(t, "qat: "+flat+": 1 value a step, the model reads 8: want the shape [N, T, 8]\n", errs)
 	got := table(t, "predict", dir, "--input", cube)
 	require.Len(t, got, len(want))
 	for i := range got {
@@ -228,19 +228,4 @@ func TestPredict_outputs(t *testing.T) {
 		assert.Empty(t, out)
 		assert.Contains(t, errs, want)
 	}
-}
-
-// TestPredict_long warns of rows with more than the model reads: one may be a class.
-func TestPredict_long(t *testing.T) {
-	var rows strings.Builder
-	for i := range 30 {
-		rows.WriteString(strings.Repeat(fmt.Sprint(i%2, ","), 12) + fmt.Sprint(i%2) + "\n")
-	}
-	file := write(t, "a.csv", rows.String())
-	dir, _ := trainedOn(t, "--data", file)
-	status, _, errs := command("predict", dir, "--input", file)
-	assert.Equal(t, statusOK, status)
-	assert.Contains(t, errs, "--ignore")
-	assert.Contains(t, errs, "rows=30")
-	table(t, "predict", dir, "--input", file, "--ignore", "-1")
 }

@@ -18,7 +18,7 @@ func (p *predictions) write(name string, stdout io.Writer) error {
 	switch {
 	case name == "-":
 		return p.writeCSV(stdout)
-	case strings.HasSuffix(name, ".npy"):
+	case endsIn(name, ".npy"):
 		return checkpoint.WriteFileAtomic(name, p.writeNPY)
 	}
 	return checkpoint.WriteFileAtomic(name, p.writeCSV)
@@ -51,6 +51,36 @@ func (p *predictions) writeCSV(w io.Writer) error {
 	}
 	c.Flush()
 	return errors.Join(append(errs, c.Error())...)
+}
+
+// prediction is a line of qat predict --json.
+type prediction struct {
+	Event         string             `json:"event"`
+	Input         string             `json:"input"`
+	Step          int                `json:"step,omitempty"` // from 1, where there is an output a step
+	Label         string             `json:"label,omitempty"`
+	Probabilities map[string]float32 `json:"probabilities,omitempty"`
+	Outputs       []float32          `json:"outputs,omitempty"` // where there are no classes, or with --raw
+}
+
+// writeJSON writes an object a line.
+func (p *predictions) writeJSON(w io.Writer) {
+	n := len(p.columns)
+	for i, where := range p.where {
+		one, values := prediction{Event: "prediction", Input: where}, p.values[i*n:(i+1)*n]
+		if p.steps {
+			one.Step = p.step[i]
+		}
+		if p.classes == nil {
+			one.Outputs = values
+		} else {
+			one.Label, one.Probabilities = p.labels[i], map[string]float32{}
+			for k, v := range values {
+				one.Probabilities[p.classes[k]] = v
+			}
+		}
+		writeJSON(w, one)
+	}
 }
 
 // npyAlign is what NumPy brings the length of a header to a multiple of.
