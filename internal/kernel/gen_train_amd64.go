@@ -49,6 +49,36 @@ func dotLanesAVX512(x []float32, y []float32) (lanes [16]float32)
 //go:noescape
 func softmaxBackwardAVX512(ds []float32, w []float32, dot float32, scale float32)
 
+// codesAVX512 is trainKernel.codes.
+//
+//go:noescape
+func codesAVX512(y []float32, w []float32, scale float32, limit float32)
+
+// codesEachAVX512 is trainKernel.codesEach.
+//
+//go:noescape
+func codesEachAVX512(y []float32, w []float32, scales []float32, limit float32)
+
+// signsAVX512 is trainKernel.signs.
+//
+//go:noescape
+func signsAVX512(y []float32, w []float32)
+
+// absLanesAVX512 is trainKernel.absLanes.
+//
+//go:noescape
+func absLanesAVX512(x []float32) (lanes [16]float64)
+
+// squareLanes64AVX512 is trainKernel.squareLanes64.
+//
+//go:noescape
+func squareLanes64AVX512(x []float32) (lanes [16]float64)
+
+// adamWAVX512 is trainKernel.adamW.
+//
+//go:noescape
+func adamWAVX512(w []float32, g []float32, m []float32, v []float32, clip float64, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, invRoot float32, eps float32, size float32, decay float32)
+
 // siluBackwardAVX2 is trainKernel.siluBackward.
 //
 //go:noescape
@@ -93,3 +123,33 @@ func dotLanesAVX2(x []float32, y []float32) (lanes [16]float32)
 //
 //go:noescape
 func softmaxBackwardAVX2(ds []float32, w []float32, dot float32, scale float32)
+
+// codesAVX2 is trainKernel.codes.
+//
+//go:noescape
+func codesAVX2(y []float32, w []float32, scale float32, limit float32)
+
+// codesEachAVX2 is trainKernel.codesEach.
+//
+//go:noescape
+func codesEachAVX2(y []float32, w []float32, scales []float32, limit float32)
+
+// signsAVX2 is trainKernel.signs.
+//
+//go:noescape
+func signsAVX2(y []float32, w []float32)
+
+// absLanesAVX2 is trainKernel.absLanes.
+//
+//go:noescape
+func absLanesAVX2(x []float32) (lanes [16]float64)
+
+// squareLanes64AVX2 is trainKernel.squareLanes64.
+//
+//go:noescape
+func squareLanes64AVX2(x []float32) (lanes [16]float64)
+
+// adamWAVX2 is trainKernel.adamW.
+//
+//go:noescape
+func adamWAVX2(w []float32, g []float32, m []float32, v []float32, clip float64, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, invRoot float32, eps float32, size float32, decay float32)

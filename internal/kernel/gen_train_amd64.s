@@ -238,55 +238,103 @@ DATA trainConstants<>+880(SB)/4, $0xc2aeac4f
 DATA trainConstants<>+884(SB)/4, $0xc2aeac4f
 DATA trainConstants<>+888(SB)/4, $0xc2aeac4f
 DATA trainConstants<>+892(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+896(SB)/4, $0x0000007f
-DATA trainConstants<>+900(SB)/4, $0x0000007f
-DATA trainConstants<>+904(SB)/4, $0x0000007f
-DATA trainConstants<>+908(SB)/4, $0x0000007f
-DATA trainConstants<>+912(SB)/4, $0x0000007f
-DATA trainConstants<>+916(SB)/4, $0x0000007f
-DATA trainConstants<>+920(SB)/4, $0x0000007f
-DATA trainConstants<>+924(SB)/4, $0x0000007f
-DATA trainConstants<>+928(SB)/4, $0x0000007f
-DATA trainConstants<>+932(SB)/4, $0x0000007f
-DATA trainConstants<>+936(SB)/4, $0x0000007f
-DATA trainConstants<>+940(SB)/4, $0x0000007f
-DATA trainConstants<>+944(SB)/4, $0x0000007f
-DATA trainConstants<>+948(SB)/4, $0x0000007f
-DATA trainConstants<>+952(SB)/4, $0x0000007f
-DATA trainConstants<>+956(SB)/4, $0x0000007f
-DATA trainConstants<>+960(SB)/4, $0x7f800000
-DATA trainConstants<>+964(SB)/4, $0x7f800000
-DATA trainConstants<>+968(SB)/4, $0x7f800000
-DATA trainConstants<>+972(SB)/4, $0x7f800000
-DATA trainConstants<>+976(SB)/4, $0x7f800000
-DATA trainConstants<>+980(SB)/4, $0x7f800000
-DATA trainConstants<>+984(SB)/4, $0x7f800000
-DATA trainConstants<>+988(SB)/4, $0x7f800000
-DATA trainConstants<>+992(SB)/4, $0x7f800000
-DATA trainConstants<>+996(SB)/4, $0x7f800000
-DATA trainConstants<>+1000(SB)/4, $0x7f800000
-DATA trainConstants<>+1004(SB)/4, $0x7f800000
-DATA trainConstants<>+1008(SB)/4, $0x7f800000
-DATA trainConstants<>+1012(SB)/4, $0x7f800000
-DATA trainConstants<>+1016(SB)/4, $0x7f800000
-DATA trainConstants<>+1020(SB)/4, $0x7f800000
-DATA trainConstants<>+1024(SB)/4, $0x42b17217
-DATA trainConstants<>+1028(SB)/4, $0x42b17217
-DATA trainConstants<>+1032(SB)/4, $0x42b17217
-DATA trainConstants<>+1036(SB)/4, $0x42b17217
-DATA trainConstants<>+1040(SB)/4, $0x42b17217
-DATA trainConstants<>+1044(SB)/4, $0x42b17217
-DATA trainConstants<>+1048(SB)/4, $0x42b17217
-DATA trainConstants<>+1052(SB)/4, $0x42b17217
-DATA trainConstants<>+1056(SB)/4, $0x42b17217
-DATA trainConstants<>+1060(SB)/4, $0x42b17217
-DATA trainConstants<>+1064(SB)/4, $0x42b17217
-DATA trainConstants<>+1068(SB)/4, $0x42b17217
-DATA trainConstants<>+1072(SB)/4, $0x42b17217
-DATA trainConstants<>+1076(SB)/4, $0x42b17217
-DATA trainConstants<>+1080(SB)/4, $0x42b17217
-DATA trainConstants<>+1084(SB)/4, $0x42b17217
-GLOBL trainConstants<>(SB), RODATA|NOPTR, $1088
+DATA trainConstants<>+896(SB)/4, $0xbf800000
+DATA trainConstants<>+900(SB)/4, $0xbf800000
+DATA trainConstants<>+904(SB)/4, $0xbf800000
+DATA trainConstants<>+908(SB)/4, $0xbf800000
+DATA trainConstants<>+912(SB)/4, $0xbf800000
+DATA trainConstants<>+916(SB)/4, $0xbf800000
+DATA trainConstants<>+920(SB)/4, $0xbf800000
+DATA trainConstants<>+924(SB)/4, $0xbf800000
+DATA trainConstants<>+928(SB)/4, $0xbf800000
+DATA trainConstants<>+932(SB)/4, $0xbf800000
+DATA trainConstants<>+936(SB)/4, $0xbf800000
+DATA trainConstants<>+940(SB)/4, $0xbf800000
+DATA trainConstants<>+944(SB)/4, $0xbf800000
+DATA trainConstants<>+948(SB)/4, $0xbf800000
+DATA trainConstants<>+952(SB)/4, $0xbf800000
+DATA trainConstants<>+956(SB)/4, $0xbf800000
+DATA trainConstants<>+960(SB)/4, $0x00800000
+DATA trainConstants<>+964(SB)/4, $0x00800000
+DATA trainConstants<>+968(SB)/4, $0x00800000
+DATA trainConstants<>+972(SB)/4, $0x00800000
+DATA trainConstants<>+976(SB)/4, $0x00800000
+DATA trainConstants<>+980(SB)/4, $0x00800000
+DATA trainConstants<>+984(SB)/4, $0x00800000
+DATA trainConstants<>+988(SB)/4, $0x00800000
+DATA trainConstants<>+992(SB)/4, $0x00800000
+DATA trainConstants<>+996(SB)/4, $0x00800000
+DATA trainConstants<>+1000(SB)/4, $0x00800000
+DATA trainConstants<>+1004(SB)/4, $0x00800000
+DATA trainConstants<>+1008(SB)/4, $0x00800000
+DATA trainConstants<>+1012(SB)/4, $0x00800000
+DATA trainConstants<>+1016(SB)/4, $0x00800000
+DATA trainConstants<>+1020(SB)/4, $0x00800000
+DATA trainConstants<>+1024(SB)/4, $0x7fffffff
+DATA trainConstants<>+1028(SB)/4, $0x7fffffff
+DATA trainConstants<>+1032(SB)/4, $0x7fffffff
+DATA trainConstants<>+1036(SB)/4, $0x7fffffff
+DATA trainConstants<>+1040(SB)/4, $0x7fffffff
+DATA trainConstants<>+1044(SB)/4, $0x7fffffff
+DATA trainConstants<>+1048(SB)/4, $0x7fffffff
+DATA trainConstants<>+1052(SB)/4, $0x7fffffff
+DATA trainConstants<>+1056(SB)/4, $0x7fffffff
+DATA trainConstants<>+1060(SB)/4, $0x7fffffff
+DATA trainConstants<>+1064(SB)/4, $0x7fffffff
+DATA trainConstants<>+1068(SB)/4, $0x7fffffff
+DATA trainConstants<>+1072(SB)/4, $0x7fffffff
+DATA trainConstants<>+1076(SB)/4, $0x7fffffff
+DATA trainConstants<>+1080(SB)/4, $0x7fffffff
+DATA trainConstants<>+1084(SB)/4, $0x7fffffff
+DATA trainConstants<>+1088(SB)/4, $0x0000007f
+DATA trainConstants<>+1092(SB)/4, $0x0000007f
+DATA trainConstants<>+1096(SB)/4, $0x0000007f
+DATA trainConstants<>+1100(SB)/4, $0x0000007f
+DATA trainConstants<>+1104(SB)/4, $0x0000007f
+DATA trainConstants<>+1108(SB)/4, $0x0000007f
+DATA trainConstants<>+1112(SB)/4, $0x0000007f
+DATA trainConstants<>+1116(SB)/4, $0x0000007f
+DATA trainConstants<>+1120(SB)/4, $0x0000007f
+DATA trainConstants<>+1124(SB)/4, $0x0000007f
+DATA trainConstants<>+1128(SB)/4, $0x0000007f
+DATA trainConstants<>+1132(SB)/4, $0x0000007f
+DATA trainConstants<>+1136(SB)/4, $0x0000007f
+DATA trainConstants<>+1140(SB)/4, $0x0000007f
+DATA trainConstants<>+1144(SB)/4, $0x0000007f
+DATA trainConstants<>+1148(SB)/4, $0x0000007f
+DATA trainConstants<>+1152(SB)/4, $0x7f800000
+DATA trainConstants<>+1156(SB)/4, $0x7f800000
+DATA trainConstants<>+1160(SB)/4, $0x7f800000
+DATA trainConstants<>+1164(SB)/4, $0x7f800000
+DATA trainConstants<>+1168(SB)/4, $0x7f800000
+DATA trainConstants<>+1172(SB)/4, $0x7f800000
+DATA trainConstants<>+1176(SB)/4, $0x7f800000
+DATA trainConstants<>+1180(SB)/4, $0x7f800000
+DATA trainConstants<>+1184(SB)/4, $0x7f800000
+DATA trainConstants<>+1188(SB)/4, $0x7f800000
+DATA trainConstants<>+1192(SB)/4, $0x7f800000
+DATA trainConstants<>+1196(SB)/4, $0x7f800000
+DATA trainConstants<>+1200(SB)/4, $0x7f800000
+DATA trainConstants<>+1204(SB)/4, $0x7f800000
+DATA trainConstants<>+1208(SB)/4, $0x7f800000
+DATA trainConstants<>+1212(SB)/4, $0x7f800000
+DATA trainConstants<>+1216(SB)/4, $0x42b17217
+DATA trainConstants<>+1220(SB)/4, $0x42b17217
+DATA trainConstants<>+1224(SB)/4, $0x42b17217
+DATA trainConstants<>+1228(SB)/4, $0x42b17217
+DATA trainConstants<>+1232(SB)/4, $0x42b17217
+DATA trainConstants<>+1236(SB)/4, $0x42b17217
+DATA trainConstants<>+1240(SB)/4, $0x42b17217
+DATA trainConstants<>+1244(SB)/4, $0x42b17217
+DATA trainConstants<>+1248(SB)/4, $0x42b17217
+DATA trainConstants<>+1252(SB)/4, $0x42b17217
+DATA trainConstants<>+1256(SB)/4, $0x42b17217
+DATA trainConstants<>+1260(SB)/4, $0x42b17217
+DATA trainConstants<>+1264(SB)/4, $0x42b17217
+DATA trainConstants<>+1268(SB)/4, $0x42b17217
+DATA trainConstants<>+1272(SB)/4, $0x42b17217
+DATA trainConstants<>+1276(SB)/4, $0x42b17217
+GLOBL trainConstants<>(SB), RODATA|NOPTR, $1280
 
 // func siluBackwardAVX512(dx []float32, x []float32, dy []float32)
 // Requires: AVX, AVX512F
@@ -572,6 +620,203 @@ loop:
 	VZEROUPPER
 	RET
 
+// func codesAVX512(y []float32, w []float32, scale float32, limit float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·codesAVX512(SB), NOSPLIT, $0-56
+	MOVQ         y_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         y_len+8(FP), DX
+	MOVSS        scale+48(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        limit+52(FP), X1
+	VBROADCASTSS X1, Z1
+	VPXORD       trainConstants<>+64(SB), Z1, Z2
+	VMOVDQU64    trainConstants<>+256(SB), Z3
+
+loop:
+	VMOVDQU64 (CX), Z4
+	VDIVPS    Z0, Z4, Z4
+	VMAXPS    Z2, Z4, Z4
+	VMINPS    Z1, Z4, Z4
+	VADDPS    Z3, Z4, Z4
+	VSUBPS    Z3, Z4, Z4
+	VMOVDQU64 Z4, (AX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func codesEachAVX512(y []float32, w []float32, scales []float32, limit float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·codesEachAVX512(SB), NOSPLIT, $0-76
+	MOVQ         y_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         scales_base+48(FP), DX
+	MOVQ         y_len+8(FP), BX
+	MOVSS        limit+72(FP), X0
+	VBROADCASTSS X0, Z0
+	VPXORD       trainConstants<>+64(SB), Z0, Z1
+	VMOVDQU64    trainConstants<>+256(SB), Z2
+
+loop:
+	VMOVDQU64 (CX), Z3
+	VDIVPS    (DX), Z3, Z3
+	VMAXPS    Z1, Z3, Z3
+	VMINPS    Z0, Z3, Z3
+	VADDPS    Z2, Z3, Z3
+	VSUBPS    Z2, Z3, Z3
+	VMOVDQU64 Z3, (AX)
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, BX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func signsAVX512(y []float32, w []float32)
+// Requires: AVX, AVX512F
+TEXT ·signsAVX512(SB), NOSPLIT, $0-48
+	MOVQ      y_base+0(FP), AX
+	MOVQ      w_base+24(FP), CX
+	MOVQ      y_len+8(FP), DX
+	VMOVDQU64 trainConstants<>+0(SB), Z0
+	VMOVDQU64 trainConstants<>+896(SB), Z1
+	VPXORD    Z2, Z2, Z2
+
+loop:
+	VMOVDQU64 (CX), Z3
+	VCMPPS    $0x0d, Z2, Z3, K1
+	VBLENDMPS Z0, Z1, K1, Z4
+	VMOVDQU64 Z4, (AX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func absLanesAVX512(x []float32) (lanes [16]float64)
+// Requires: AVX, AVX512F
+TEXT ·absLanesAVX512(SB), NOSPLIT, $0-152
+	MOVQ   x_base+0(FP), AX
+	MOVQ   x_len+8(FP), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+loop:
+	VCVTPS2PD (AX), Z2
+	VPSLLQ    $0x01, Z2, Z2
+	VPSRLQ    $0x01, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD 32(AX), Z2
+	VPSLLQ    $0x01, Z2, Z2
+	VPSRLQ    $0x01, Z2, Z2
+	VADDPD    Z2, Z1, Z1
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JNE       loop
+	LEAQ      lanes_0+24(FP), AX
+	VMOVDQU64 Z0, (AX)
+	VMOVDQU64 Z1, 64(AX)
+	VZEROUPPER
+	RET
+
+// func squareLanes64AVX512(x []float32) (lanes [16]float64)
+// Requires: AVX, AVX512F
+TEXT ·squareLanes64AVX512(SB), NOSPLIT, $0-152
+	MOVQ   x_base+0(FP), AX
+	MOVQ   x_len+8(FP), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+loop:
+	VCVTPS2PD (AX), Z2
+	VMULPD    Z2, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD 32(AX), Z2
+	VMULPD    Z2, Z2, Z2
+	VADDPD    Z2, Z1, Z1
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JNE       loop
+	LEAQ      lanes_0+24(FP), AX
+	VMOVDQU64 Z0, (AX)
+	VMOVDQU64 Z1, 64(AX)
+	VZEROUPPER
+	RET
+
+// func adamWAVX512(w []float32, g []float32, m []float32, v []float32, clip float64, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, invRoot float32, eps float32, size float32, decay float32)
+// Requires: AVX, AVX512F, SSE, SSE2
+TEXT ·adamWAVX512(SB), NOSPLIT, $0-136
+	MOVQ         w_base+0(FP), AX
+	MOVQ         g_base+24(FP), CX
+	MOVQ         m_base+48(FP), DX
+	MOVQ         v_base+72(FP), BX
+	MOVQ         w_len+8(FP), SI
+	MOVSD        clip+96(FP), X0
+	VBROADCASTSD X0, Z0
+	VMOVDQU64    trainConstants<>+960(SB), Z1
+	MOVSS        beta1+104(FP), X2
+	VBROADCASTSS X2, Z2
+	MOVSS        fresh1+108(FP), X3
+	VBROADCASTSS X3, Z3
+	MOVSS        beta2+112(FP), X4
+	VBROADCASTSS X4, Z4
+	MOVSS        fresh2+116(FP), X5
+	VBROADCASTSS X5, Z5
+	MOVSS        invRoot+120(FP), X6
+	VBROADCASTSS X6, Z6
+	MOVSS        eps+124(FP), X7
+	VBROADCASTSS X7, Z7
+	MOVSS        size+128(FP), X8
+	VBROADCASTSS X8, Z8
+	MOVSS        decay+132(FP), X9
+	VBROADCASTSS X9, Z9
+
+loop:
+	VCVTPS2PD    (CX), Z11
+	VMULPD       Z0, Z11, Z11
+	VCVTPD2PS    Z11, Y10
+	VCVTPS2PD    32(CX), Z11
+	VMULPD       Z0, Z11, Z11
+	VCVTPD2PS    Z11, Y11
+	VINSERTF64X4 $0x01, Y11, Z10, Z10
+	VMOVDQU64    (DX), Z12
+	VMULPS       Z2, Z12, Z12
+	VMULPS       Z3, Z10, Z11
+	VADDPS       Z11, Z12, Z12
+	VMOVDQU64    (BX), Z13
+	VMULPS       Z4, Z13, Z13
+	VMULPS       Z5, Z10, Z11
+	VMULPS       Z10, Z11, Z11
+	VADDPS       Z11, Z13, Z13
+	VMOVDQU64    Z13, (BX)
+	VPANDD       trainConstants<>+1024(SB), Z12, Z11
+	VCMPPS       $0x05, Z1, Z11, K1
+	VMOVAPS.Z    Z12, K1, Z12
+	VMOVDQU64    Z12, (DX)
+	VSQRTPS      Z13, Z13
+	VMULPS       Z6, Z13, Z13
+	VADDPS       Z7, Z13, Z13
+	VMULPS       Z8, Z12, Z12
+	VDIVPS       Z13, Z12, Z12
+	VMOVDQU64    (AX), Z13
+	VMULPS       Z9, Z13, Z11
+	VSUBPS       Z11, Z13, Z13
+	VSUBPS       Z12, Z13, Z13
+	VMOVDQU64    Z13, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, SI
+	JNE          loop
+	VZEROUPPER
+	RET
+
 // func siluBackwardAVX2(dx []float32, x []float32, dy []float32)
 // Requires: AVX, AVX2
 TEXT ·siluBackwardAVX2(SB), NOSPLIT, $0-72
@@ -608,17 +853,17 @@ loop:
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y4
 	VPSUBD     Y4, Y2, Y2
-	VPADDD     trainConstants<>+896(SB), Y4, Y4
+	VPADDD     trainConstants<>+1088(SB), Y4, Y4
 	VPSLLD     $0x17, Y4, Y4
 	VMULPS     Y4, Y5, Y5
-	VPADDD     trainConstants<>+896(SB), Y2, Y2
+	VPADDD     trainConstants<>+1088(SB), Y2, Y2
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y5, Y5
 	VPXOR      Y2, Y2, Y2
 	VCMPPS     $0x01, trainConstants<>+832(SB), Y3, Y4
 	VBLENDVPS  Y4, Y2, Y5, Y5
-	VMOVDQU    trainConstants<>+960(SB), Y2
-	VCMPPS     $0x0e, trainConstants<>+1024(SB), Y3, Y4
+	VMOVDQU    trainConstants<>+1152(SB), Y2
+	VCMPPS     $0x0e, trainConstants<>+1216(SB), Y3, Y4
 	VBLENDVPS  Y4, Y2, Y5, Y5
 	VCMPPS     $0x03, Y3, Y3, Y2
 	VBLENDVPS  Y2, Y3, Y5, Y5
@@ -656,17 +901,17 @@ loop:
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y4
 	VPSUBD     Y4, Y2, Y2
-	VPADDD     trainConstants<>+896(SB), Y4, Y4
+	VPADDD     trainConstants<>+1088(SB), Y4, Y4
 	VPSLLD     $0x17, Y4, Y4
 	VMULPS     Y4, Y5, Y5
-	VPADDD     trainConstants<>+896(SB), Y2, Y2
+	VPADDD     trainConstants<>+1088(SB), Y2, Y2
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y5, Y5
 	VPXOR      Y2, Y2, Y2
 	VCMPPS     $0x01, trainConstants<>+832(SB), Y3, Y4
 	VBLENDVPS  Y4, Y2, Y5, Y5
-	VMOVDQU    trainConstants<>+960(SB), Y2
-	VCMPPS     $0x0e, trainConstants<>+1024(SB), Y3, Y4
+	VMOVDQU    trainConstants<>+1152(SB), Y2
+	VCMPPS     $0x0e, trainConstants<>+1216(SB), Y3, Y4
 	VBLENDVPS  Y4, Y2, Y5, Y5
 	VCMPPS     $0x03, Y3, Y3, Y2
 	VBLENDVPS  Y2, Y3, Y5, Y5
@@ -1008,5 +1253,273 @@ loop:
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
 	JNE     loop
+	VZEROUPPER
+	RET
+
+// func codesAVX2(y []float32, w []float32, scale float32, limit float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·codesAVX2(SB), NOSPLIT, $0-56
+	MOVQ         y_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         y_len+8(FP), DX
+	MOVSS        scale+48(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        limit+52(FP), X1
+	VBROADCASTSS X1, Y1
+	VPXOR        trainConstants<>+64(SB), Y1, Y2
+	VMOVDQU      trainConstants<>+256(SB), Y3
+
+loop:
+	VMOVDQU (CX), Y4
+	VDIVPS  Y0, Y4, Y4
+	VMAXPS  Y2, Y4, Y4
+	VMINPS  Y1, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VSUBPS  Y3, Y4, Y4
+	VMOVDQU Y4, (AX)
+	VMOVDQU 32(CX), Y4
+	VDIVPS  Y0, Y4, Y4
+	VMAXPS  Y2, Y4, Y4
+	VMINPS  Y1, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VSUBPS  Y3, Y4, Y4
+	VMOVDQU Y4, 32(AX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, DX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+// func codesEachAVX2(y []float32, w []float32, scales []float32, limit float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·codesEachAVX2(SB), NOSPLIT, $0-76
+	MOVQ         y_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         scales_base+48(FP), DX
+	MOVQ         y_len+8(FP), BX
+	MOVSS        limit+72(FP), X0
+	VBROADCASTSS X0, Y0
+	VPXOR        trainConstants<>+64(SB), Y0, Y1
+	VMOVDQU      trainConstants<>+256(SB), Y2
+
+loop:
+	VMOVDQU (CX), Y3
+	VDIVPS  (DX), Y3, Y3
+	VMAXPS  Y1, Y3, Y3
+	VMINPS  Y0, Y3, Y3
+	VADDPS  Y2, Y3, Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVDQU Y3, (AX)
+	VMOVDQU 32(CX), Y3
+	VDIVPS  32(DX), Y3, Y3
+	VMAXPS  Y1, Y3, Y3
+	VMINPS  Y0, Y3, Y3
+	VADDPS  Y2, Y3, Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVDQU Y3, 32(AX)
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, BX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+// func signsAVX2(y []float32, w []float32)
+// Requires: AVX, AVX2
+TEXT ·signsAVX2(SB), NOSPLIT, $0-48
+	MOVQ    y_base+0(FP), AX
+	MOVQ    w_base+24(FP), CX
+	MOVQ    y_len+8(FP), DX
+	VMOVDQU trainConstants<>+0(SB), Y0
+	VMOVDQU trainConstants<>+896(SB), Y1
+	VPXOR   Y2, Y2, Y2
+
+loop:
+	VMOVDQU   (CX), Y3
+	VCMPPS    $0x0d, Y2, Y3, Y3
+	VBLENDVPS Y3, Y0, Y1, Y3
+	VMOVDQU   Y3, (AX)
+	VMOVDQU   32(CX), Y3
+	VCMPPS    $0x0d, Y2, Y3, Y3
+	VBLENDVPS Y3, Y0, Y1, Y3
+	VMOVDQU   Y3, 32(AX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func absLanesAVX2(x []float32) (lanes [16]float64)
+// Requires: AVX, AVX2
+TEXT ·absLanesAVX2(SB), NOSPLIT, $0-152
+	MOVQ  x_base+0(FP), AX
+	MOVQ  x_len+8(FP), CX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+
+loop:
+	VCVTPS2PD (AX), Y4
+	VPSLLQ    $0x01, Y4, Y4
+	VPSRLQ    $0x01, Y4, Y4
+	VADDPD    Y4, Y0, Y0
+	VCVTPS2PD 16(AX), Y4
+	VPSLLQ    $0x01, Y4, Y4
+	VPSRLQ    $0x01, Y4, Y4
+	VADDPD    Y4, Y1, Y1
+	VCVTPS2PD 32(AX), Y4
+	VPSLLQ    $0x01, Y4, Y4
+	VPSRLQ    $0x01, Y4, Y4
+	VADDPD    Y4, Y2, Y2
+	VCVTPS2PD 48(AX), Y4
+	VPSLLQ    $0x01, Y4, Y4
+	VPSRLQ    $0x01, Y4, Y4
+	VADDPD    Y4, Y3, Y3
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JNE       loop
+	LEAQ      lanes_0+24(FP), AX
+	VMOVDQU   Y0, (AX)
+	VMOVDQU   Y1, 32(AX)
+	VMOVDQU   Y2, 64(AX)
+	VMOVDQU   Y3, 96(AX)
+	VZEROUPPER
+	RET
+
+// func squareLanes64AVX2(x []float32) (lanes [16]float64)
+// Requires: AVX, AVX2
+TEXT ·squareLanes64AVX2(SB), NOSPLIT, $0-152
+	MOVQ  x_base+0(FP), AX
+	MOVQ  x_len+8(FP), CX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+
+loop:
+	VCVTPS2PD (AX), Y4
+	VMULPD    Y4, Y4, Y4
+	VADDPD    Y4, Y0, Y0
+	VCVTPS2PD 16(AX), Y4
+	VMULPD    Y4, Y4, Y4
+	VADDPD    Y4, Y1, Y1
+	VCVTPS2PD 32(AX), Y4
+	VMULPD    Y4, Y4, Y4
+	VADDPD    Y4, Y2, Y2
+	VCVTPS2PD 48(AX), Y4
+	VMULPD    Y4, Y4, Y4
+	VADDPD    Y4, Y3, Y3
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JNE       loop
+	LEAQ      lanes_0+24(FP), AX
+	VMOVDQU   Y0, (AX)
+	VMOVDQU   Y1, 32(AX)
+	VMOVDQU   Y2, 64(AX)
+	VMOVDQU   Y3, 96(AX)
+	VZEROUPPER
+	RET
+
+// func adamWAVX2(w []float32, g []float32, m []float32, v []float32, clip float64, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, invRoot float32, eps float32, size float32, decay float32)
+// Requires: AVX, AVX2, SSE2
+TEXT ·adamWAVX2(SB), NOSPLIT, $0-136
+	MOVQ         w_base+0(FP), AX
+	MOVQ         g_base+24(FP), CX
+	MOVQ         m_base+48(FP), DX
+	MOVQ         v_base+72(FP), BX
+	MOVQ         w_len+8(FP), SI
+	MOVSD        clip+96(FP), X0
+	VBROADCASTSD X0, Y0
+	VMOVDQU      trainConstants<>+960(SB), Y1
+
+loop:
+	VCVTPS2PD    (CX), Y3
+	VMULPD       Y0, Y3, Y3
+	VCVTPD2PSY   Y3, X2
+	VCVTPS2PD    16(CX), Y3
+	VMULPD       Y0, Y3, Y3
+	VCVTPD2PSY   Y3, X3
+	VINSERTF128  $0x01, X3, Y2, Y2
+	VMOVDQU      (DX), Y4
+	VBROADCASTSS beta1+104(FP), Y3
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS fresh1+108(FP), Y3
+	VMULPS       Y3, Y2, Y3
+	VADDPS       Y3, Y4, Y4
+	VMOVDQU      (BX), Y5
+	VBROADCASTSS beta2+112(FP), Y3
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS fresh2+116(FP), Y3
+	VMULPS       Y3, Y2, Y3
+	VMULPS       Y2, Y3, Y3
+	VADDPS       Y3, Y5, Y5
+	VMOVDQU      Y5, (BX)
+	VPAND        trainConstants<>+1024(SB), Y4, Y3
+	VCMPPS       $0x05, Y1, Y3, Y3
+	VPAND        Y3, Y4, Y4
+	VMOVDQU      Y4, (DX)
+	VSQRTPS      Y5, Y5
+	VBROADCASTSS invRoot+120(FP), Y3
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS eps+124(FP), Y3
+	VADDPS       Y3, Y5, Y5
+	VBROADCASTSS size+128(FP), Y3
+	VMULPS       Y3, Y4, Y4
+	VDIVPS       Y5, Y4, Y4
+	VMOVDQU      (AX), Y5
+	VBROADCASTSS decay+132(FP), Y3
+	VMULPS       Y3, Y5, Y3
+	VSUBPS       Y3, Y5, Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVDQU      Y5, (AX)
+	VCVTPS2PD    32(CX), Y3
+	VMULPD       Y0, Y3, Y3
+	VCVTPD2PSY   Y3, X6
+	VCVTPS2PD    48(CX), Y3
+	VMULPD       Y0, Y3, Y3
+	VCVTPD2PSY   Y3, X2
+	VINSERTF128  $0x01, X2, Y6, Y6
+	VMOVDQU      32(DX), Y4
+	VBROADCASTSS beta1+104(FP), Y3
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS fresh1+108(FP), Y3
+	VMULPS       Y3, Y6, Y3
+	VADDPS       Y3, Y4, Y4
+	VMOVDQU      32(BX), Y5
+	VBROADCASTSS beta2+112(FP), Y3
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS fresh2+116(FP), Y3
+	VMULPS       Y3, Y6, Y3
+	VMULPS       Y6, Y3, Y3
+	VADDPS       Y3, Y5, Y5
+	VMOVDQU      Y5, 32(BX)
+	VPAND        trainConstants<>+1024(SB), Y4, Y3
+	VCMPPS       $0x05, Y1, Y3, Y3
+	VPAND        Y3, Y4, Y4
+	VMOVDQU      Y4, 32(DX)
+	VSQRTPS      Y5, Y5
+	VBROADCASTSS invRoot+120(FP), Y3
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS eps+124(FP), Y3
+	VADDPS       Y3, Y5, Y5
+	VBROADCASTSS size+128(FP), Y3
+	VMULPS       Y3, Y4, Y4
+	VDIVPS       Y5, Y4, Y4
+	VMOVDQU      32(AX), Y5
+	VBROADCASTSS decay+132(FP), Y3
+	VMULPS       Y3, Y5, Y3
+	VSUBPS       Y3, Y5, Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVDQU      Y5, 32(AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, SI
+	JNE          loop
 	VZEROUPPER
 	RET

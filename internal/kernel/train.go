@@ -17,4 +17,10 @@ type trainKernel struct {
 	scaleEach       func(y, x, by []float32)
 	dotLanes        func(x, y []float32) [lanes]float32
 	softmaxBackward func(ds, w []float32, dot, scale float32) // ds = w * (ds - dot) * scale
+	codes           func(y, w []float32, scale, limit float32)
+	codesEach       func(y, w, scales []float32, limit float32)
+	signs           func(y, w []float32)
+	absLanes        func(x []float32) [lanes]float64
+	squareLanes64   func(x []float32) [lanes]float64
+	adamW           func(w, g, m, v []float32, clip float64, beta1, fresh1, beta2, fresh2, invRoot, eps, size, decay float32)
 }

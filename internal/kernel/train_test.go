@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,11 +41,62 @@ var trainCases = map[string]func(y, a, b, c []float32) []float32{
 		r.Dequantize(y, 1)
 		return nil
 	},
+	"mean_abs":    func(y, a, b, c []float32) []float32 { return []float32{MeanAbs(a)} },
+	"sum_squares": func(y, a, b, c []float32) []float32 { return quarters(SumSquares(a)) },
+	"codes":       func(y, a, b, c []float32) []float32 { Codes(y, c, []float32{0.3}, 1); return nil },
+	"codes_wide":  func(y, a, b, c []float32) []float32 { Codes(y, c, []float32{0.03}, 127); return nil },
+	"codes_each": func(y, a, b, c []float32) []float32 {
+		scales := append([]float32(nil), b...)
+		for i := range scales {
+			scales[i] = 0.25 + float32(i%7)
+		}
+		Codes(y, c, scales, 7)
+		return nil
+	},
+	"signs": func(y, a, b, c []float32) []float32 { Signs(y, a); return nil },
+	"scale": func(y, a, b, c []float32) []float32 { Scale(y, a, []float32{0.3}); return nil },
+	"scale_each": func(y, a, b, c []float32) []float32 {
+		if len(a) > 0 {
+			Scale(y, a, b)
+		}
+		return nil
+	},
+	"adamw":         func(y, a, b, c []float32) []float32 { return adamW(y, a, b, c, 1, 0.01) },
+	"adamw_clipped": func(y, a, b, c []float32) []float32 { return adamW(y, a, b, c, 0.123456789, 0) },
 	"column_sums": func(y, a, b, c []float32) []float32 {
 		rows := append(append(append([]float32(nil), a...), b...), c...)
 		ColumnSums(y, rows, 3, len(a), len(a))
 		return nil
 	},
+}
+
+// quarters are the bits of a float64, as whole numbers.
+func quarters(x float64) (q []float32) {
+	if x != x {
+		return []float32{-1}
+	}
+	for bits := math.Float64bits(x); len(q) < 4; bits >>= 16 {
+		q = append(q, float32(bits&0xffff))
+	}
+	return q
+}
+
+// adamW steps y, which begins as c, by the gradient a and a first moment b, and returns the
+// moments: one in four of the first hardly above, at and below what becomes 0.
+func adamW(y, a, b, c []float32, clip float64, decay float32) []float32 {
+	n := len(a)
+	copy(y, c)
+	g := append([]float32(nil), a...)
+	moments := append(append([]float32(nil), b...), c...)
+	for i := range n {
+		moments[n+i] = float32(math.Abs(float64(c[i])))
+		if i%4 == 1 {
+			g[i], moments[i] = 0, float32(math.Copysign(minNormal/0.9, float64(c[i])))+float32(i%3-1)*1e-45
+		}
+	}
+	k := AdamW{Clip: clip, Beta1: 0.9, Fresh1: 0.1, Beta2: 0.999, Fresh2: 0.001, InvRoot: 1.7, Eps: 1e-8, Size: 0.003, Decay: decay}
+	k.Step(y, g, moments[:n], moments[n:])
+	return moments
 }
 
 // TestTrain: as TestVectors.

@@ -19,6 +19,11 @@ func trainSet() {
 		byEach(s)
 		dot(s)
 		softmaxBackward(s)
+		codes(s, t)
+		signs(s, t)
+		absLanes(s)
+		squareLanes64(s)
+		adamW(s, t)
 	}
 }
 
