@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,36 +90,43 @@ func killRun(t *testing.T, seed uint64, recipe ...string) (said string) {
 	const kills = 22
 	rng := rand.New(rand.NewPCG(seed, 0))
 	often := []string{"--checkpoint-steps", "7", "--checkpoint-every", "0"}
-	alone := t.TempDir()
+	alone, dir := t.TempDir(), t.TempDir()
 	status, said, errs := command(append([]string{"train", "-o", alone, "--checkpoint-every", "0"}, recipe...)...)
 	require.Equal(t, statusOK, status, errs)
+	epochs, err := os.ReadFile(filepath.Join(alone, metricsFile))
+	require.NoError(t, err)
+	steps := int(lastLine(t, string(epochs))["step"].(float64))
+	saved := checkpoint.Dir{Path: filepath.Join(dir, checkpointDir), Keep: 1}
+	reached := func() int {
+		all, _ := saved.Steps()
+		return slices.Max(append(all, -1))
+	}
 
-	dir := t.TempDir()
-	killed, resumed := 0, 0
-	for range 3 * kills {
+	killed := 0
+	for k := range kills + 1 {
 		args := append([]string{"train", "-o", dir}, recipe...)
-		if steps, err := (checkpoint.Dir{Path: filepath.Join(dir, checkpointDir), Keep: 1}).Steps(); err == nil && len(steps) > 0 {
+		if reached() >= 0 {
 			args = []string{"train", "--resume", dir}
-			resumed++
 		}
 		cmd, errs := process(append(args, often...)...)
 		require.NoError(t, cmd.Start())
-		if killed < kills {
-			time.Sleep(time.Duration(20+rng.IntN(300)) * time.Millisecond)
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		if k < kills { // at moments from the first to those after the last step
+			waitFor(t, func() bool { return reached() >= steps*k/(kills-1)-1 || len(ended) > 0 })
+			time.Sleep(time.Duration(rng.IntN(40)) * time.Millisecond)
 			_ = cmd.Process.Kill() // it may have ended
 		}
-		err := cmd.Wait()
+		err := <-ended
 		if err == nil {
 			break
 		}
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
-		require.Equal(t, syscall.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal(), "seed %d: %s", seed, errs)
+		require.Equal(t, syscall.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal(), "seed %d, kill %d: %s", seed, k, errs)
 		killed++
 	}
-	t.Logf("killed %d times, resumed %d times; %s", killed, resumed, regexp.MustCompile("stopped.*").FindString(said))
 	assert.GreaterOrEqual(t, killed, 20, "seed %d: the run is too short to be killed so often", seed)
-	assert.Positive(t, resumed, "seed %d", seed)
 	sameRuns(t, alone, dir)
 	return said
 }
