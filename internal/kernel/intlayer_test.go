@@ -322,3 +322,40 @@ func BenchmarkIntLayer(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkIntRowMemory is one token against a 4096x4096 ternary layer, another one each
+// time, of more than caches hold; beside it, what reading so much memory takes.
+func BenchmarkIntRowMemory(b *testing.B) {
+	const size, layers = 4096, 96 // 4 MiB each
+	c := intCase{1, size, size, 2, 1}
+	first := PackIntLayer(c.codes(), size, size, 2)
+	all := make([]*IntLayer, layers)
+	for i := range all {
+		l := *first
+		l.panels = bytes.Clone(first.panels)
+		all[i] = &l
+	}
+	report := func(b *testing.B) {
+		b.ReportMetric(float64(len(first.panels))*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
+	}
+	b.Run("row", func(b *testing.B) {
+		x, y, i := c.input(), Dense(make([]float32, size), 1, size), 0
+		for b.Loop() {
+			all[i%layers].Forward(y, x, 0, 1)
+			i++
+		}
+		report(b)
+	})
+	b.Run("read", func(b *testing.B) {
+		memory := make([][]float32, layers)
+		for i := range memory {
+			memory[i] = noise(uint64(i), len(first.panels)/4, 1)
+		}
+		i := 0
+		for b.Loop() {
+			MaxAbsBits(memory[i%layers])
+			i++
+		}
+		report(b)
+	})
+}
