@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"dataset":                 {"preprocess"},
 	"packed":                  {"spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"infer":                   {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
-	"solver":                  {},
+	"solver":                  {"internal/kernel"},
 	"":                        {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"train":                   {"", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
 	"scripts/recording":       {},

@@ -186,19 +186,13 @@ func (l *linear) backward(grads, in [][]float32, dout []float32) error {
 		kernel.Gemm(kernel.Dense(dw, l.in, l.out).Columns(p.lo, p.hi), x, dy, true, false, false)
 		kernel.ColumnSums(db[p.lo:p.hi], dy.Data, dy.Rows, dy.Cols, dy.Stride)
 	}
-	if factors := l.factors(); len(factors) == 1 && factors[0] != 1 {
-		for i := range dx {
-			dx[i] *= factors[0]
-		}
-	}
 	l.pass(dw, in[1])
 	return nil
 }
 
-// weightValues returns what multiplies dy: the values that the codes in l.w stand
-// for, or with one scale for all the codes, after which the scale multiplies dx.
+// weightValues returns the values that the codes in l.w stand for.
 func (l *linear) weightValues() []float32 {
-	if len(l.factors()) == 1 {
+	if factors := l.factors(); len(factors) == 1 && factors[0] == 1 {
 		return l.w
 	}
 	if l.what == nil {

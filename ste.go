@@ -48,15 +48,7 @@ func (s *straightThrough) factors() []float32 {
 
 // dequantize writes to values what codes [n, out] stand for; they may be one.
 func (s *straightThrough) dequantize(values, codes []float32) {
-	factors := s.factors()
-	kernel.Parallel(len(codes)/s.out, 1+(1<<14)/s.out, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := values[i*s.out : (i+1)*s.out]
-			for j, code := range codes[i*s.out : (i+1)*s.out] {
-				row[j] = code * of(factors, j)
-			}
-		}
-	})
+	kernel.Scale(values, codes, s.factors())
 }
 
 // of returns the factor of output j.

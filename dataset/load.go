@@ -171,6 +171,9 @@ func (r *reading) split() (train, validation, test *part, classes []string, err 
 	if own.Outputs != all.Outputs {
 		return nil, nil, nil, nil, fmt.Errorf("dataset: %s: saw %s, want %s as the training data has", own.Name, learnt(own.Outputs), learnt(all.Outputs))
 	}
+	if err := r.leak(all, own); err != nil {
+		return nil, nil, nil, nil, err
+	}
 	return train, validation, &part{own.Stream, own.index.Len(), own.held}, classes, nil
 }
 

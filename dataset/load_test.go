@@ -53,7 +53,7 @@ func TestSourceNotes(t *testing.T) {
 	require.IsType(t, &Streamed{}, streamed.Train)
 	assert.Subset(t, streamed.Notes, parts.Notes)
 
-	s.Memory, s.Test = 0, []string{rowsFile(t, "b.csv", sessions()...)}
+	s.Memory, s.Test = 0, []string{rowsFile(t, "b.csv", people("other ")...)}
 	parts, err = s.Load()
 	require.NoError(t, err)
 	assert.Equal(t, 1, strings.Count(strings.Join(parts.Notes, "\n"), "the channels are x, y"), "of both files")

@@ -29,7 +29,7 @@ type Source struct {
 	TestFraction float64 `json:"test_fraction,omitempty"` // of all
 	Seed         uint64  `json:"seed,omitempty"`
 	// LeakOverlaps lets a split by series put windows that share steps into both
-	// parts.
+	// parts, and test files hold groups of the training files.
 	LeakOverlaps bool `json:"leak_overlaps,omitempty"`
 	// ValidationFraction of the training part is held out to watch the training by;
 	// 0 for none.

@@ -3,6 +3,7 @@ package infer
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -316,5 +317,19 @@ func BenchmarkPredict(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkOpen is from a file of 3 million weights to the first answer.
+func BenchmarkOpen(b *testing.B) {
+	s := spec.Model{EmbedDim: 256, HiddenSize: 256, NumHeads: 4, NumLayers: 4, WindowSize: 60, Quantize: quant.Ternary}
+	path := filepath.Join(b.TempDir(), "model.qat")
+	require.NoError(b, newPacked(b, s, 5).Write(path))
+	x, dst := numbers(1, s.EmbedDim), make([]float32, 5)
+	for b.Loop() {
+		m, err := Open(path)
+		require.NoError(b, err)
+		_, err = m.Predict(dst, x)
+		require.NoError(b, err)
 	}
 }

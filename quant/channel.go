@@ -36,18 +36,7 @@ func QuantizeWeight(codes, w []float32, out int, mode Mode, g Granularity, scale
 		return err
 	}
 	columnScales(scales, w, in, mode)
-	if mode == Float {
-		copy(codes, w)
-		return nil
-	}
-	kernel.Parallel(in, 1+codeGrain/max(out, 1), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := codes[i*out : (i+1)*out]
-			for j, v := range w[i*out : (i+1)*out] {
-				row[j] = Code(v, scales[j], mode)
-			}
-		}
-	})
+	writeCodes(codes, w, scales, mode)
 	return nil
 }
 

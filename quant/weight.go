@@ -85,14 +85,21 @@ func (m Mode) scale(magnitude float32) float32 {
 //	others   clamp(roundHalfEven(w/scale), -MaxCode, MaxCode)
 func Code(w, scale float32, mode Mode) float32 {
 	if mode == Binary {
-		if w >= 0 {
-			return 1
-		}
-		return -1
+		return kernel.Sign(w)
 	}
-	limit := float32(mode.MaxCode())
-	// Clamping first gives the same code, and keeps the rounding in its range.
-	return kernel.RoundHalfEven(min(max(w/scale, -limit), limit))
+	return kernel.Code(w, scale, float32(mode.MaxCode()))
+}
+
+// writeCodes writes the [Code] of each weight, with one scale or one a column.
+func writeCodes(codes, w, scales []float32, mode Mode) {
+	switch mode {
+	case Float:
+		copy(codes, w)
+	case Binary:
+		kernel.Signs(codes, w)
+	default:
+		kernel.Codes(codes, w, scales, float32(mode.MaxCode()))
+	}
 }
 
 // Quantize maps w to codes, as float32 values, and a scale, so that a weight is
@@ -108,17 +115,6 @@ func Quantize(codes, w []float32, mode Mode) (scale float32, err error) {
 	if scale, err = Scale(w, mode); err != nil {
 		return 0, err
 	}
-	if mode == Float {
-		copy(codes, w)
-		return scale, nil
-	}
-	kernel.Parallel(len(w), codeGrain, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			codes[i] = Code(w[i], scale, mode)
-		}
-	})
+	writeCodes(codes, w, []float32{scale}, mode)
 	return scale, nil
 }
-
-// codeGrain is the number of codes whose work pays for a goroutine.
-const codeGrain = 1 << 14

@@ -230,7 +230,7 @@ func TestQuantizeThreads(t *testing.T) {
 	for _, procs := range []int{1, 2, 4} {
 		runtime.GOMAXPROCS(procs)
 		for _, mode := range quantized {
-			checkLiteral(t, noise(3, 4*codeGrain+13, 0.1), mode)
+			checkLiteral(t, noise(3, 4<<14+13, 0.1), mode)
 		}
 	}
 }

@@ -15,6 +15,7 @@ package solver
 import (
 	"errors"
 
+	"github.com/qat-go/qat/internal/kernel"
 	"gorgonia.org/gorgonia"
 )
 
@@ -50,6 +51,8 @@ type AdamW struct {
 	params  map[string]*param
 	attempt uint64    // counts calls of Step: marks the parameters met in this one
 	model   []operand // scratch of Step
+	now     kernel.AdamW
+	tasks   tasks
 }
 
 // param is what the solver keeps of one parameter. Its moments are nil until
@@ -77,7 +80,9 @@ func NewAdamW(opts ...Option) (*AdamW, error) {
 	if err := errors.Join(nilOption, c.validate()); err != nil {
 		return nil, err
 	}
-	return &AdamW{config: c, params: make(map[string]*param)}, nil
+	a := &AdamW{config: c, params: make(map[string]*param)}
+	a.tasks = a.newTasks()
+	return a, nil
 }
 
 // Steps is the number of steps taken, those before a restored State included.

@@ -14,10 +14,9 @@ const (
 
 // Bounds and guards.
 const (
-	minNormal   = 0x1p-126  // the smallest normal float32; below it many CPUs are slower a hundredfold
-	minEps      = minNormal // a smaller eps could round to 0, and 0/0 is NaN
-	maxGradient = 1.8e19    // its square, 3.24e38, still fits float32 (3.40e38), so v stays finite
-	clipEps     = 1e-6      // PyTorch's clip_grad_norm_
+	minEps      = 0x1p-126 // the smallest normal float32: a smaller eps could round to 0, and 0/0 is NaN
+	maxGradient = 1.8e19   // its square, 3.24e38, still fits float32 (3.40e38), so v stays finite
+	clipEps     = 1e-6     // PyTorch's clip_grad_norm_
 )
 
 // positionsWeight is the path end of a learned position table.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/qat-go/qat/internal/kernel"
 	"gorgonia.org/gorgonia"
 )
 
@@ -14,6 +15,8 @@ type operand struct {
 	*param
 	shapeNow []int // of the weight
 	w, g     []float32
+	first    int     // elements of the parameters before it
+	squares  float64 // of the gradient, their sum
 }
 
 // Step updates every weight of model in place and zeroes its gradient.
@@ -34,7 +37,7 @@ func (a *AdamW) Step(model []gorgonia.ValueGrad) error {
 	if err != nil {
 		return err
 	}
-	f, rate, err := a.factors(norm)
+	now, rate, err := a.factors(norm)
 	if err != nil {
 		return err
 	}
@@ -46,15 +49,18 @@ func (a *AdamW) Step(model []gorgonia.ValueGrad) error {
 			*o.param = newParam(o.shapeNow, a.decays(o.name, len(o.shapeNow)))
 		}
 	}
-	for _, o := range a.model {
-		f.apply(o.w, o.g, o.m, o.v, o.decays)
-	}
-	for _, o := range a.model { // last, in case two nodes share a gradient
-		clear(o.g)
-	}
+	a.now = now
+	kernel.Parallel(a.elements(), grain, a.tasks.update)
+	kernel.Parallel(a.elements(), grain, a.tasks.clear) // last, in case two nodes share a gradient
 	a.steps++
 	a.learnRate, a.gradNorm = rate, norm
 	return nil
+}
+
+// elements is the number of elements of the model.
+func (a *AdamW) elements() int {
+	last := a.model[len(a.model)-1]
+	return last.first + len(last.w)
 }
 
 func newParam(shape []int, decays bool) param {
@@ -101,6 +107,9 @@ func (a *AdamW) gather(model []gorgonia.ValueGrad) error {
 			return fmt.Errorf("solver: %s: %w", name, err)
 		}
 		o.name = name
+		if len(a.model) > 0 {
+			o.first = a.elements()
+		}
 		a.model = append(a.model, o)
 	}
 	return nil
@@ -111,9 +120,10 @@ func (a *AdamW) gather(model []gorgonia.ValueGrad) error {
 // A sum of squares of finite float32s cannot overflow float64, so the elements
 // need a look of their own only where the sum is not finite.
 func (a *AdamW) norm() (float64, error) {
+	kernel.Parallel(len(a.model), max(1, len(a.model)*grain/max(1, a.elements())), a.tasks.square)
 	total := 0.0
 	for _, o := range a.model {
-		sum := sumSquares(o.g)
+		sum := o.squares
 		if !finite64(sum) {
 			for i, x := range o.g {
 				if !finite64(float64(x)) {
@@ -128,11 +138,11 @@ func (a *AdamW) norm() (float64, error) {
 }
 
 // factors computes what the next step has in common for all elements.
-func (a *AdamW) factors(norm float64) (f factors, rate float64, err error) {
+func (a *AdamW) factors(norm float64) (k kernel.AdamW, rate float64, err error) {
 	t := a.steps + 1
 	rate = a.schedule.Rate(t)
 	if !finite64(rate) || rate < 0 {
-		return f, 0, fmt.Errorf("solver: step %d: schedule gives learning rate %v, not a finite number of at least 0",
+		return k, 0, fmt.Errorf("solver: step %d: schedule gives learning rate %v, not a finite number of at least 0",
 			t, rate)
 	}
 	clip := 1.0
@@ -140,24 +150,24 @@ func (a *AdamW) factors(norm float64) (f factors, rate float64, err error) {
 		clip = a.clipNorm / (norm + clipEps)
 	}
 	if err := a.judgeSize(norm, clip); err != nil {
-		return f, 0, err
+		return k, 0, err
 	}
 	size := rate / (1 - power(a.beta1, t))
 	decay := float64(rate * a.weightDecay)
 	if !finite32(size) || !finite32(decay) {
-		return f, 0, fmt.Errorf("solver: step %d: learning rate %v, corrected to %v, decay %v: more than float32 holds",
+		return k, 0, fmt.Errorf("solver: step %d: learning rate %v, corrected to %v, decay %v: more than float32 holds",
 			t, rate, size, decay)
 	}
-	return factors{
-		clip:    clip,
-		beta1:   float32(a.beta1),
-		fresh1:  float32(1 - a.beta1),
-		beta2:   float32(a.beta2),
-		fresh2:  float32(1 - a.beta2),
-		invRoot: float32(1 / math.Sqrt(1-power(a.beta2, t))),
-		eps:     float32(a.eps),
-		size:    float32(size),
-		decay:   float32(decay),
+	return kernel.AdamW{
+		Clip:    clip,
+		Beta1:   float32(a.beta1),
+		Fresh1:  float32(1 - a.beta1),
+		Beta2:   float32(a.beta2),
+		Fresh2:  float32(1 - a.beta2),
+		InvRoot: float32(1 / math.Sqrt(1-power(a.beta2, t))),
+		Eps:     float32(a.eps),
+		Size:    float32(size),
+		Decay:   float32(decay),
 	}, rate, nil
 }
 

@@ -21,17 +21,6 @@ func TestPower(t *testing.T) {
 	assert.Zero(t, power(0.9, math.MaxInt))
 }
 
-func TestSumSquares(t *testing.T) {
-	var x []float32
-	want := 0.0
-	for n := range 23 {
-		assert.Equal(t, want, sumSquares(x), "%d elements", n)
-		x = append(x, float32(n+1)) // small integers: exact in any order
-		want += float64((n + 1) * (n + 1))
-	}
-	assert.Equal(t, float64(math.MaxFloat32)*math.MaxFloat32, sumSquares([]float32{-math.MaxFloat32}))
-}
-
 func TestHalfCosine(t *testing.T) {
 	const tolerance = 2.3e-16 // an ulp of 1: the rounding of the last product and of the two sides' arguments
 	for i := range 1001 {

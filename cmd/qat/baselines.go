@@ -15,26 +15,34 @@ const (
 	ridgeMost    = 2e10 // sequences x values x the smaller of the two
 )
 
-// baseline is a plain method to hold the model against.
-type baseline struct {
+// method is a plain one to hold the model against.
+type method struct {
 	name       string
 	cost, most float64
 	compute    func(learn, test *dataset.Set) (float64, error)
 }
 
-// baselines are computed on the same parts as the model.
-func baselines(learn, test dataset.Data) []report.Score {
+// baseline is what a method came to: its accuracy, or its RMSE.
+type baseline struct {
+	Name    string  `json:"name"`
+	Value   float64 `json:"value"`
+	Skipped string  `json:"skipped,omitempty"` // why there is no value
+}
+
+// baselines are computed on the same parts as the model; now is told of each.
+func baselines(learn, test dataset.Data, now func(what string)) []baseline {
 	l, ok := learn.(*dataset.Set)
 	t, held := test.(*dataset.Set)
-	var all []report.Score
+	var all []baseline
 	for _, b := range methods(learn.Facts(), float64(test.Len())) {
-		s := report.Score{Name: b.name}
+		s := baseline{Name: b.name}
 		switch {
 		case !ok || !held:
 			s.Skipped = "left out, the data is read from its files"
 		case b.cost > b.most:
 			s.Skipped = "left out, the data is large"
 		default:
+			now("a baseline, " + b.name)
 			v, err := b.compute(l, t)
 			if err != nil {
 				s.Skipped = err.Error()
@@ -46,7 +54,15 @@ func baselines(learn, test dataset.Data) []report.Score {
 	return all
 }
 
-func methods(f dataset.Facts, tests float64) []baseline {
+// scores are baselines for the page.
+func scores(all []baseline) (out []report.Score) {
+	for _, b := range all {
+		out = append(out, report.Score(b))
+	}
+	return out
+}
+
+func methods(f dataset.Facts, tests float64) []method {
 	n, values := float64(f.N), float64(f.Steps*f.Channels)
 	if f.Outputs > 0 {
 		rmse := func(compute func(learn, test *dataset.Set) (train.Metrics, error)) func(learn, test *dataset.Set) (float64, error) {
@@ -55,13 +71,13 @@ func methods(f dataset.Facts, tests float64) []baseline {
 				return m.RMSE, err
 			}
 		}
-		return []baseline{
+		return []method{
 			{"ridge regression", n * values * min(n, values), ridgeMost, rmse(train.RidgeRegression)},
 			{"1-nearest-neighbour", n * values * tests, nearestMost, rmse(train.NearestTargets)},
 			{"mean of the targets", 0, math.Inf(1), rmse(train.MeanTarget)},
 		}
 	}
-	return []baseline{
+	return []method{
 		{"logistic regression", n * values * float64(len(f.Classes)), logisticMost, train.LogisticRegression},
 		{"1-nearest-neighbour", n * values * tests, nearestMost, train.NearestNeighbour},
 		{"majority class", 0, math.Inf(1), train.MajorityClass},

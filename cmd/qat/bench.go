@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/qat-go/qat/infer"
@@ -24,6 +25,7 @@ type benchFlags struct {
 	model   spec.Model
 	batches []int
 	threads int
+	kernels []string
 	seconds float64
 	asJSON  bool
 }
@@ -66,6 +68,11 @@ func (b *benchFlags) judge() error {
 	for _, n := range b.batches {
 		if n < 1 {
 			errs = append(errs, fmt.Errorf("--batch-size: %d is not positive", n))
+		}
+	}
+	for _, name := range b.kernels {
+		if !slices.Contains(kernel.Variants(), name) {
+			errs = append(errs, fmt.Errorf("--kernel: %q is not here: want of %s", name, strings.Join(kernel.Variants(), ", ")))
 		}
 	}
 	if b.threads < 0 {
@@ -124,6 +131,7 @@ and with one thread and with all.`,
 		},
 	}
 	cmd.Flags().IntSliceVar(&b.batches, "batch-size", b.batches, "sequences a call")
+	cmd.Flags().StringSliceVar(&b.kernels, "kernel", kernel.Variants(), "implementations of the kernels")
 	b.register(cmd.Flags())
 	return cmd
 }
@@ -224,7 +232,7 @@ func runBenchInfer(ctx context.Context, b *benchFlags, p *packed.Model, out io.W
 	}
 	table := newBenchTable(out, b.asJSON)
 	defer kernel.Use(kernel.Variant())
-	for _, variant := range kernel.Variants() {
+	for _, variant := range b.kernels {
 		kernel.Use(variant)
 		for _, threads := range b.threadCounts(true) {
 			for _, batch := range b.batches {

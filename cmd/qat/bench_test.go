@@ -80,8 +80,9 @@ func TestBenchInfer_file(t *testing.T) {
 
 func TestBench_refuses(t *testing.T) {
 	for name, args := range map[string][]string{
-		"--batch-size: 0":         {"train", "--batch-size", "0"},
-		"--batch-size: -1":        {"infer", "--batch-size", "1,-1"},
+		"--batch-size: 0":  {"train", "--batch-size", "0"},
+		"--batch-size: -1": {"infer", "--batch-size", "1,-1"},
+		"--kernel: \"avx9\" is not here: want of generic": {"infer", "--kernel", "generic,avx9"},
 		"--threads: -1":           {"train", "--threads", "-1"},
 		"--seconds: -1":           {"infer", "--seconds", "-1"},
 		"--seconds: NaN":          {"infer", "--seconds", "NaN"},

@@ -167,7 +167,7 @@ func runCompare(ctx context.Context, o compareOptions, c *console) error {
 		r.add(line)
 	}
 	if o.baselines {
-		for _, b := range baselines(parts.Train, parts.Test) {
+		for _, b := range baselines(parts.Train, parts.Test, func(string) {}) {
 			if b.Skipped != "" {
 				c.log.Warn("a baseline is missing", "name", b.Name, "reason", b.Skipped)
 				continue

@@ -63,6 +63,9 @@ func recording(sessions int) string {
 	return b.String()
 }
 
+// others is a recording of other sessions than text has.
+func others(text string) string { return strings.ReplaceAll(text, "\ns", "\no") }
+
 func TestTrainOnFiles(t *testing.T) {
 	own := []string{"--data", write(t, "Waves_TRAIN.ts", waves(60, 1)), "--test", write(t, "Waves_TEST.ts", waves(41, 2))}
 	rec := write(t, "mine.csv", recording(7))
@@ -109,6 +112,7 @@ func TestFileFaults(t *testing.T) {
 		{"too few groups", []string{"--data", write(t, "one.csv", recording(1)), "--label", "activity", "--group", "session", "--window", "17"}, "group"},
 		{"no such column", []string{"--data", rec, "--label", "action", "--window", "17"}, `"action"`},
 		{"bad number", []string{"--data", write(t, "bad.csv", strings.Replace(recording(3), "s1,", "s1,oops", 1)), "--label", "activity", "--group", "session", "--window", "17"}, "line 103, column 2"},
+		{"tested on what was trained on", []string{"--data", rec, "--test", write(t, "test.csv", recording(2)), "--label", "activity", "--group", "session", "--window", "17"}, "test.csv: group \"s0\" is in the training files too: want each wholly in one part, or allow the leak by name\nTry --test with "},
 		{"class of the test part", []string{"--data", write(t, "a.ts", waves(20, 1)), "--test", write(t, "b.ts", strings.ReplaceAll(waves(20, 2), "fast", "faster"))}, `class "faster"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

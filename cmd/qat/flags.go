@@ -87,7 +87,7 @@ func (r *recipe) registerData(f *pflag.FlagSet) {
 	f.Float64Var(&s.TestFraction, "test-fraction", s.TestFraction, "part of the data to test on, where it is split off")
 	f.Uint64Var(&s.Seed, "split-seed", s.Seed, "seed of what is drawn for test and validation")
 	f.Float64Var(&s.ValidationFraction, "validation-fraction", s.ValidationFraction, "part of the training data to validate on after each epoch; the best epoch's weights are kept")
-	f.BoolVar(&s.LeakOverlaps, "leak-overlaps", s.LeakOverlaps, "let --split series put overlapping windows into both parts: the accuracy is then partly memory")
+	f.BoolVar(&s.LeakOverlaps, "leak-overlaps", s.LeakOverlaps, "let --split series put overlapping windows into both parts, and --test hold what --data does: the accuracy is then partly memory")
 }
 
 // register adds all the flags of a recipe.

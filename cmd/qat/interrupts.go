@@ -6,13 +6,15 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync/atomic"
+	"sync"
 )
 
 // interrupts is what Ctrl-C does. Where a command has something to save, the first
 // ends its context; elsewhere, and the second time, it ends the process at once.
 type interrupts struct {
-	saves atomic.Bool
+	sync.Mutex
+	saves bool
+	said  string // where the process ends at once
 	stop  func()
 }
 
@@ -22,7 +24,7 @@ type interruptsKey struct{}
 // withInterrupts returns a context that ends by Ctrl-C. They are to be stopped.
 func withInterrupts(parent context.Context, stderr io.Writer) (context.Context, *interrupts) {
 	ctx, cancel := context.WithCancel(parent)
-	i := &interrupts{}
+	i := &interrupts{said: "interrupted; nothing was saved"}
 	arrived, over := make(chan os.Signal, 2), make(chan struct{})
 	signal.Notify(arrived, os.Interrupt)
 	i.stop = func() {
@@ -37,14 +39,16 @@ func withInterrupts(parent context.Context, stderr io.Writer) (context.Context, 
 				return
 			case <-arrived:
 			}
+			i.Lock()
 			switch {
 			case n > 1:
 				exit(stderr, "stopped at once")
-			case !i.saves.Load():
-				exit(stderr, "interrupted; nothing was saved")
+			case !i.saves:
+				exit(stderr, i.said)
 			}
 			fmt.Fprintln(stderr, "qat: finishing the step; Ctrl-C again stops at once")
 			cancel()
+			i.Unlock()
 		}
 	}()
 	return context.WithValue(ctx, interruptsKey{}, i), i
@@ -57,8 +61,16 @@ func exit(stderr io.Writer, why string) {
 }
 
 // savesNow says that from now on Ctrl-C is to leave time to save.
-func savesNow(ctx context.Context) {
+func savesNow(ctx context.Context) { setInterrupts(ctx, true, "") }
+
+// savedAll says that there is nothing more to save, and what to say at Ctrl-C. One that
+// came before has ended ctx by then.
+func savedAll(ctx context.Context, said string) { setInterrupts(ctx, false, said) }
+
+func setInterrupts(ctx context.Context, saves bool, said string) {
 	if i, ok := ctx.Value(interruptsKey{}).(*interrupts); ok {
-		i.saves.Store(true)
+		i.Lock()
+		defer i.Unlock()
+		i.saves, i.said = saves, said
 	}
 }

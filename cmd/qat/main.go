@@ -62,6 +62,8 @@ func remedy(err error) string {
 	switch {
 	case errors.Is(err, dataset.ErrOverlap):
 		return "--group with the column of a subject or session, --split time, a --stride of the --window, or --split series --leak-overlaps for a number that is partly memory."
+	case errors.Is(err, dataset.ErrLeak):
+		return "--test with files of other subjects or sessions, or --leak-overlaps for a number that is partly memory."
 	case errors.Is(err, dataset.ErrNoGroups):
 		return "--group with the column of a subject or session."
 	case errors.Is(err, dataset.ErrNothingToLearn):

@@ -47,7 +47,8 @@ func TestTrainEval(t *testing.T) {
 			done := lastLine(t, out)
 			assert.Equal(t, "done", done["event"])
 			assert.Equal(t, dir, done["dir"])
-			assert.Len(t, done, 8)
+			assert.Len(t, done, 9)
+			assert.Equal(t, map[string]any{"name": "1-nearest-neighbour", "value": 344.0 / 360}, done["baselines"].([]any)[1])
 			test := done["test"].(map[string]any)
 			assert.Len(t, test, 2)
 			assert.Positive(t, test["loss"])
@@ -110,7 +111,7 @@ func TestPlainOutput(t *testing.T) {
 	dir := t.TempDir()
 	status, out, _ := command(append([]string{"train", "-o", dir}, quick...)...)
 	require.Equal(t, statusOK, status)
-	for _, want := range []string{"1437 to train on, 360 to test on", "ternary weights, int8 activations", "epoch 1/1  loss", "test accuracy  0.", "packed", "latents.safetensors"} {
+	for _, want := range []string{"1437 to train on, 360 to test on", "ternary weights, int8 activations", "epoch 1/1  loss", "test accuracy  0.", "\nbaselines      0.9028, logistic regression\n               0.9556, 1-nearest-neighbour\n", "packed", "latents.safetensors"} {
 		assert.Contains(t, out, want)
 	}
 	assert.NotContains(t, out, "\x1b", "no terminal codes in a pipe")

@@ -23,6 +23,8 @@ type finished struct {
 	metrics train.Metrics // of the test part
 	command string
 	shipped shipped
+
+	baselines []baseline
 }
 
 // writePage writes metrics.csv and report.html. Nothing in them depends on the
@@ -47,7 +49,7 @@ func (f finished) writePage(dir string) error {
 	r := report.Report{
 		Title:     fmt.Sprintf("%s: %s sequence transformer", f.source.Title(), mode),
 		Subtitle:  f.subtitle(),
-		Baselines: baselines(f.parts.Train, f.parts.Test),
+		Baselines: scores(f.baselines),
 		Test:      f.parts.Test.Len(),
 		Tiles:     f.tiles(),
 		Charts:    f.curves(),

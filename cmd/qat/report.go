@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/qat-go/qat/dataset"
@@ -18,6 +19,8 @@ type reporter interface {
 	step(e train.Event)
 	epoch(e train.Event, m train.Epoch)
 	abort()
+	trained(t *train.Trainer) // the last step is made
+	now(what string)          // is worked at, once the model is trained
 	end(r result)
 }
 
@@ -48,7 +51,10 @@ func (j jsonReporter) epoch(e train.Event, m train.Epoch) {
 		PerSecond float64 `json:"examples_per_second"`
 	}{"epoch", m, e.Epochs, e.ExamplesPerSecond})
 }
-func (jsonReporter) abort()         {}
+func (jsonReporter) abort()                 {}
+func (jsonReporter) trained(*train.Trainer) {}
+func (jsonReporter) now(string)             {}
+
 func (j jsonReporter) end(r result) { writeJSON(j.c, r) }
 
 // lineReporter prints a line an epoch.
@@ -131,6 +137,25 @@ func metricLines(c *console, m train.Metrics) string {
 	return fmt.Sprintf("test accuracy  %s\ntest loss      %.4f\n", c.strong(fmt.Sprintf("%.4f", m.Accuracy)), m.Loss)
 }
 
+// baselineLines hold plain methods beside the measures.
+func baselineLines(m train.Metrics, all []baseline) string {
+	var lines strings.Builder
+	for i, b := range all {
+		name, value := "", fmt.Sprintf("%.4f", b.Value)
+		if i == 0 {
+			name = "baselines"
+		}
+		if m.Regression() {
+			value = fmt.Sprintf("RMSE %.5g", b.Value)
+		}
+		if b.Skipped != "" {
+			value = b.Skipped
+		}
+		fmt.Fprintf(&lines, "%-14s %s, %s\n", name, value, b.Name)
+	}
+	return lines.String()
+}
+
 // scoreText is the measures that a person follows.
 func scoreText(m train.Metrics) string {
 	if m.Regression() {
@@ -155,6 +180,25 @@ func (l *lineReporter) epoch(e train.Event, m train.Epoch) {
 
 func (*lineReporter) abort() {}
 
+// trained says how the training came to its end, where that was by the validation part.
+func (l *lineReporter) trained(t *train.Trainer) {
+	best := t.BestEpoch()
+	if l.c.quiet || best == 0 {
+		return
+	}
+	made, wanted := len(t.History()), t.Config().Epochs
+	if made < wanted {
+		fmt.Fprintf(l.c, "stopped   early, after epoch %d of %d: %s without a better validation\n", made, wanted, plural(made-best, "epoch"))
+	}
+	fmt.Fprintf(l.c, "weights   those of epoch %d, the best on the validation part, are kept\n", best)
+}
+
+func (l *lineReporter) now(what string) {
+	if !l.c.quiet {
+		fmt.Fprintln(l.c, "now      ", what)
+	}
+}
+
 func (l *lineReporter) end(r result) {
 	if !l.c.quiet {
 		fmt.Fprintln(l.c)
@@ -165,7 +209,7 @@ packed model   %s: %d bytes, %.4g bits a quantized weight
 parity         %s
 time           %.1f s
 saved          in %s: %s (to ship), %s (latent weights), %s, %s (open it in a browser)
-`, metricLines(l.c, r.Test), r.Parameters, r.FloatBytes, r.PackedBytes,
+`, metricLines(l.c, r.Test)+baselineLines(r.Test, r.Baselines), r.Parameters, r.FloatBytes, r.PackedBytes,
 		float64(r.FloatBytes)/float64(r.PackedBytes), r.Model.File, r.Model.Bytes, r.Model.BitsAWeight, r.Model.parityText(), r.Seconds, r.Dir, modelFile, latentsFile, curveFile, reportFile)
 }
 
@@ -212,7 +256,9 @@ func (b *barReporter) abort() {
 	}
 }
 
-func (b *barReporter) end(r result) {
-	fmt.Fprintln(b.c)
-	b.lineReporter.end(r)
+func (b *barReporter) trained(t *train.Trainer) {
+	if b.bar != nil {
+		fmt.Fprintln(b.c)
+	}
+	b.lineReporter.trained(t)
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -47,49 +50,85 @@ func latentBytes(t *testing.T, dir string) []byte {
 	return b
 }
 
+// longRecording is a file of sessions whose windows of 40 steps take more than a MiB.
+func longRecording(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("session,x,y,activity\n")
+	rng := rand.New(rand.NewPCG(3, 0))
+	for s := range 5 {
+		for i := range 900 {
+			name, size := "rest", 1.0
+			if i/200%2 == 1 {
+				name, size = "walk", 1.3
+			}
+			fmt.Fprintf(&b, "s%d,%.3f,%.3f,%s\n", s, size*rng.NormFloat64(), size*rng.NormFloat64(), name)
+		}
+	}
+	return write(t, "long.csv", b.String())
+}
+
 // TestKilledRun kills a training at random moments and resumes it, more than
 // twenty times: the result must have the bytes of a run that was left alone.
 func TestKilledRun(t *testing.T) {
-	const seed, kills = 11, 22
-	rng := rand.New(rand.NewPCG(seed, 0))
-	recipe := []string{"--epochs", "60", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2", "--checkpoint-steps", "7", "--checkpoint-every", "0"}
-	alone := t.TempDir()
-	status, _, errs := command(append([]string{"train", "-o", alone, "--checkpoint-every", "0"}, recipe[:8]...)...)
-	require.Equal(t, statusOK, status, errs)
+	t.Run("in_memory", func(t *testing.T) {
+		killRun(t, 11, "--epochs", "60", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2")
+	})
+	t.Run("streamed", func(t *testing.T) {
+		said := killRun(t, 12, "--data", longRecording(t), "--label", "activity", "--group", "session", "--window", "40", "--stride", "1",
+			"--memory", "1", "--frame", "8", "--hop", "8", "--validation-fraction", "0.25", "--epochs", "60", "--patience", "8", "--learning-rate", "0.002",
+			"--jitter", "0.1", "--scaling", "0.1", "--shift", "0.1", "--dropout", "0.1", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2", "--batch-size", "31")
+		assert.Contains(t, said, "the training part is read from its files each time, shuffled among ")
+		assert.Contains(t, said, "\nstopped   early, after epoch ")
+	})
+}
 
-	dir := t.TempDir()
+// killRun is TestKilledRun of a run by these flags. It returns what the run says that is
+// left alone.
+func killRun(t *testing.T, seed uint64, recipe ...string) (said string) {
+	t.Helper()
+	const kills = 22
+	rng := rand.New(rand.NewPCG(seed, 0))
+	often := []string{"--checkpoint-steps", "7", "--checkpoint-every", "0"}
+	alone, dir := t.TempDir(), t.TempDir()
+	status, said, errs := command(append([]string{"train", "-o", alone, "--checkpoint-every", "0"}, recipe...)...)
+	require.Equal(t, statusOK, status, errs)
+	epochs, err := os.ReadFile(filepath.Join(alone, metricsFile))
+	require.NoError(t, err)
+	steps := int(lastLine(t, string(epochs))["step"].(float64))
+	saved := checkpoint.Dir{Path: filepath.Join(dir, checkpointDir), Keep: 1}
+	reached := func() int {
+		all, _ := saved.Steps()
+		return slices.Max(append(all, -1))
+	}
+
 	killed := 0
-	for range 3 * kills {
+	for k := range kills + 1 {
 		args := append([]string{"train", "-o", dir}, recipe...)
-		if steps, err := (checkpoint.Dir{Path: filepath.Join(dir, checkpointDir), Keep: 1}).Steps(); err == nil && len(steps) > 0 {
-			args = []string{"train", "--resume", dir, "--checkpoint-steps", "7", "--checkpoint-every", "0"}
+		if reached() >= 0 {
+			args = []string{"train", "--resume", dir}
 		}
-		cmd, errs := process(args...)
+		cmd, errs := process(append(args, often...)...)
 		require.NoError(t, cmd.Start())
-		if killed < kills {
-			time.Sleep(time.Duration(20+rng.IntN(300)) * time.Millisecond)
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		if k < kills { // at moments from the first to those after the last step
+			waitFor(t, func() bool { return reached() >= steps*k/(kills-1)-1 || len(ended) > 0 })
+			time.Sleep(time.Duration(rng.IntN(40)) * time.Millisecond)
 			_ = cmd.Process.Kill() // it may have ended
 		}
-		err := cmd.Wait()
+		err := <-ended
 		if err == nil {
 			break
 		}
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
-		require.Equal(t, syscall.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal(), "seed %d: %s", seed, errs)
+		require.Equal(t, syscall.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal(), "seed %d, kill %d: %s", seed, k, errs)
 		killed++
 	}
 	assert.GreaterOrEqual(t, killed, 20, "seed %d: the run is too short to be killed so often", seed)
-	assert.Equal(t, latentBytes(t, alone), latentBytes(t, dir), "seed %d", seed)
-	for _, name := range []string{modelFile, metricsFile, metricsCSVFile, curveFile} {
-		want, err := os.ReadFile(filepath.Join(alone, name))
-		require.NoError(t, err)
-		got, err := os.ReadFile(filepath.Join(dir, name))
-		require.NoError(t, err)
-		assert.Equal(t, want, got, "%s, seed %d", name, seed)
-	}
-	_, err := os.Stat(filepath.Join(dir, checkpointDir))
-	assert.ErrorIs(t, err, os.ErrNotExist, "a finished run has no checkpoints")
+	sameRuns(t, alone, dir)
+	return said
 }
 
 func TestInterruptedRun(t *testing.T) {

@@ -111,6 +111,7 @@ func (o *trainOptions) judge(cmd *cobra.Command) error {
 type result struct {
 	Event       string        `json:"event"`
 	Test        train.Metrics `json:"test"`
+	Baselines   []baseline    `json:"baselines"` // on the same parts
 	Seconds     float64       `json:"seconds"`
 	Parameters  int           `json:"parameters"`
 	FloatBytes  int           `json:"float_bytes"`
@@ -139,54 +140,15 @@ func runTrain(ctx context.Context, o trainOptions, c *console) error {
 	if err := o.follow(ctx, t, say, c.log); err != nil {
 		return err
 	}
-	metrics, err := t.Evaluate(parts.Test)
-	if err != nil {
-		return err
-	}
+	say.trained(t)
 	seconds := time.Since(start).Seconds()
-	f := &finished{t, o.source, parts, metrics, command, shipped{}}
-	if err := o.finish(f); err != nil {
+	f := &finished{Trainer: t, source: o.source, parts: parts, command: command}
+	if err := o.finish(f, say); err != nil {
 		return o.withWayOn(err)
 	}
 	size := t.Size()
-	say.end(result{"done", metrics, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir, f.shipped})
+	say.end(result{"done", f.metrics, f.baselines, seconds, size.Parameters, size.FloatBytes, size.PackedBytes, o.dir, f.shipped})
 	return nil
-}
-
-// finish writes what a run ends with, and removes the checkpoints, which were for
-// the way here.
-func (o *trainOptions) finish(f *finished) error {
-	saved := train.Saved{Config: f.Config(), Data: o.source, Preprocess: f.parts.Preprocess}
-	if err := f.Save(filepath.Join(o.dir, latentsFile), saved); err != nil {
-		return err
-	}
-	if err := o.ship(f); err != nil {
-		return err
-	}
-	if err := drawCurve(filepath.Join(o.dir, curveFile), f.History(), f.BestEpoch(), f.metrics); err != nil {
-		return err
-	}
-	if err := f.writePage(o.dir); err != nil {
-		return err
-	}
-	return os.RemoveAll(o.checkpoints().Path)
-}
-
-// ship writes the packed model. One of a run before is not left beside latents that it
-// is not of.
-func (o *trainOptions) ship(f *finished) (err error) {
-	path := filepath.Join(o.dir, modelFile)
-	f.shipped, err = ship(path, f.Model, f.parts.Preprocess, f.parts.Test, "")
-	if err == nil {
-		return nil
-	}
-	if stale := os.Remove(path); stale != nil && !errors.Is(stale, os.ErrNotExist) {
-		err = errors.Join(err, stale)
-	}
-	if errors.Is(err, train.ErrParity) {
-		err = fmt.Errorf("%w; there is no %s, but the latent weights are saved: %s", err, modelFile, filepath.Join(o.dir, latentsFile))
-	}
-	return err
 }
 
 // wayOn is the command that goes on with the run.
@@ -289,8 +251,8 @@ func noRunToResume(dir string) error {
 	return fmt.Errorf("%s holds no unfinished run: no checkpoint had been saved in it", dir)
 }
 
-// follow runs the training, reports it and writes checkpoints. When ctx ends, it
-// writes a last one.
+// follow runs the training, reports it and writes checkpoints. When ctx ends, and at
+// the end of the training, it writes a last one.
 func (o *trainOptions) follow(ctx context.Context, t *train.Trainer, say reporter, log *slog.Logger) error {
 	save := func() error {
 		f, err := t.Checkpoint(o.source)
@@ -318,13 +280,23 @@ func (o *trainOptions) follow(ctx context.Context, t *train.Trainer, say reporte
 		}
 		return nil
 	})
-	if !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
-	if err := save(); err != nil {
-		return o.withWayOn(err)
+	interrupted := &interruption{fmt.Sprintf("interrupted after step %d; go on with: %s", t.Step(), o.wayOn()), context.Canceled}
+	switch failed := save(); {
+	case failed == nil:
+		savedAll(ctx, interrupted.text)
+	case err != nil:
+		return o.withWayOn(failed)
+	default: // what was trained may still find room
+		log.Warn("there is no checkpoint of the end of the training", "error", failed)
+		return nil
 	}
-	return &interruption{fmt.Sprintf("interrupted after step %d; go on with: %s", t.Step(), o.wayOn()), err}
+	if ctx.Err() != nil {
+		return interrupted
+	}
+	return nil
 }
 
 // interruption is an end by Ctrl-C with everything saved.

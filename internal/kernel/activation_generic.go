@@ -25,9 +25,14 @@ func SiLUBackward(dx, x, dy []float32) {
 	need("silu gradient", len(dx), len(x))
 	need("silu upstream gradient", len(dy), len(x))
 	Parallel(len(x), rowGrain(16), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
+		i := lo
+		if n := whole(hi - lo); n > 0 && chosen.train.siluBackward != nil {
+			i += n
+			chosen.train.siluBackward(dx[lo:i], x[lo:i], dy[lo:i])
+		}
+		for ; i < hi; i++ {
 			s := 1 / (1 + Exp(-x[i]))
-			dx[i] = dy[i] * s * (1 + x[i]*(1-s))
+			dx[i] = float32(dy[i]*s) * (1 + float32(x[i]*(1-s)))
 		}
 	})
 }

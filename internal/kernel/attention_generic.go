@@ -134,9 +134,7 @@ func (x *attendance) run(from, n int, buf []float32) {
 		end := from + lo + rows
 		width := roundUp(end)
 		w := buf[:rows*width]
-		for j := 0; j < end; j += k.wide {
-			k.tile(rows, min(k.wide, end-j), x.d, x.query[lo*x.queryStride:], x.queryStride, 1, x.keys[j:], x.keyStride, w[j:], width, false)
-		}
+		k.rows(rows, end, x.d, x.query[lo*x.queryStride:], x.queryStride, x.keys, x.keyStride, w, width)
 		for i := range rows {
 			row, t := w[i*width:(i+1)*width], from+lo+i+1
 			multiply(row[:roundUp(t)], x.scale)
@@ -149,9 +147,7 @@ func (x *attendance) run(from, n int, buf []float32) {
 				clear(kept[copy(kept, row[:t]):])
 			}
 		}
-		for c := 0; c < x.d; c += k.wide {
-			k.tile(rows, min(k.wide, x.d-c), end, w, width, 1, x.values[c:], x.valueStride, x.out[lo*x.outStride+c:], x.outStride, false)
-		}
+		k.rows(rows, x.d, end, w, width, x.values, x.valueStride, x.out[lo*x.outStride:], x.outStride)
 	}
 }
 
@@ -209,81 +205,4 @@ func startOf(first []int, b int) int {
 func softmax(s []float32, epsilon float32) {
 	total := expSum(s, s, largest(s)) + epsilon
 	divide(s, total)
-}
-
-// Backward writes the gradient of Forward's qkv. Rows and thirds that Forward
-// did not read get 0.
-func (a Attention) Backward(dqkv, dout, weights, qkv []float32, first []int) {
-	h := a.Hidden()
-	need("attention gradient", len(dqkv), a.Batch*a.Steps*3*h)
-	need("attention upstream gradient", len(dout), a.Batch*a.Keep*h)
-	need("attention weights", len(weights), a.Weights())
-	need("attention qkv", len(qkv), a.Batch*a.Steps*3*h)
-	Parallel(a.Batch*a.Heads, rowGrain(4*a.Keep*a.Steps*a.HeadSize), func(lo, hi int) {
-		buf := borrow(2*a.Steps*a.HeadSize + 2*a.HeadSize + a.Steps)
-		defer scratch.Put(buf)
-		for i := lo; i < hi; i++ {
-			a.headBackward(dqkv, dout, weights, qkv, first, i/a.Heads, i%a.Heads, *buf)
-		}
-	})
-}
-
-func (a Attention) headBackward(dqkv, dout, weights, qkv []float32, first []int, b, head int, buf []float32) {
-	h, d, steps := a.Hidden(), a.HeadSize, a.Steps
-	start := startOf(first, b)
-	keys, dkeys, buf := buf[:steps*d], buf[steps*d:2*steps*d], buf[2*steps*d:]
-	query, dquery, ds := buf[:d], buf[d:2*d], buf[2*d:2*d+steps]
-	clear(dkeys)
-	at := func(x []float32, t, third int) []float32 {
-		return x[(b*steps+t)*3*h+third*h+head*d:][:d]
-	}
-	for j := range steps {
-		clear(at(dqkv, j, 0))
-		clear(at(dqkv, j, 2))
-		if j >= start {
-			a.Rotary.turn(keys[j*d:(j+1)*d], at(qkv, j, 1), j-start)
-		}
-	}
-	for i := range a.Keep {
-		t := steps - a.Keep + i
-		if t < start {
-			continue
-		}
-		do := dout[(b*a.Keep+i)*h+head*d:][:d]
-		w := weights[((b*a.Heads+head)*a.Keep+i)*steps:][:steps]
-		a.Rotary.turn(query, at(qkv, t, 0), t-start)
-		clear(dquery)
-		var dot float32
-		for j := start; j <= t; j++ {
-			addScaled(at(dqkv, j, 2), do, w[j])
-			ds[j] = inner(do, at(qkv, j, 2))
-			dot += ds[j] * w[j]
-		}
-		for j := start; j <= t; j++ {
-			g := w[j] * (ds[j] - dot) * a.Scale()
-			addScaled(dquery, keys[j*d:(j+1)*d], g)
-			addScaled(dkeys[j*d:(j+1)*d], query, g)
-		}
-		a.Rotary.turnBack(at(dqkv, t, 0), dquery, t-start)
-	}
-	for j := range steps {
-		a.Rotary.turnBack(at(dqkv, j, 1), dkeys[j*d:(j+1)*d], max(j-start, 0))
-	}
-}
-
-// inner is a dot product in four partial sums; for gradients only.
-func inner(x, y []float32) float32 {
-	y = y[:len(x)]
-	var a, b, c, d float32
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		a += x[i] * y[i]
-		b += x[i+1] * y[i+1]
-		c += x[i+2] * y[i+2]
-		d += x[i+3] * y[i+3]
-	}
-	for ; i < len(x); i++ {
-		a += x[i] * y[i]
-	}
-	return (a + b) + (c + d)
 }

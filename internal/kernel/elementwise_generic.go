@@ -44,14 +44,10 @@ func ColumnSums(y, x []float32, rows, cols, ld int) {
 	chunks(rows, rows > rowGrain(cols), func(c, lo, hi int) {
 		p := part[c*cols : (c+1)*cols]
 		for i := lo; i < hi; i++ {
-			for j, v := range x[i*ld : i*ld+cols] {
-				p[j] += v
-			}
+			AddRow(p, p, x[i*ld:i*ld+cols])
 		}
 	})
 	for c := range reduceChunks {
-		for j, v := range part[c*cols : (c+1)*cols] {
-			y[j] += v
-		}
+		AddRow(y, y, part[c*cols:(c+1)*cols])
 	}
 }

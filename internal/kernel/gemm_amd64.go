@@ -10,7 +10,7 @@ func fastVariants() (v []variant) {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
 		return nil
 	}
-	x := variant{name: "avx2", ints: &intAVX2, vector: vectorAVX2}
+	x := variant{name: "avx2", ints: &intAVX2, vector: vectorAVX2, train: trainAVX2}
 	x.gemm = gemmKernel{
 		tile: gemmAVX2, high: 6, wide: 16, grain: 1 << 20,
 		pack: packKernel{spread: spreadAVX2, lanes: 8, transpose: transposeAVX2},
@@ -21,7 +21,10 @@ func fastVariants() (v []variant) {
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW {
 		return v
 	}
-	x.name, x.vector = "avx512", vectorAVX512
+	x.name, x.vector, x.train = "avx512", vectorAVX512, trainAVX512
+	if !cpu.X86.HasAVX512DQ { // which has the 64-bit product
+		x.train.dropout = dropoutAVX2
+	}
 	if cpu.X86.HasAVX512VNNI {
 		x.ints = &intAVX512
 	}
@@ -30,6 +33,6 @@ func fastVariants() (v []variant) {
 		pack: packKernel{spread: spreadAVX512, lanes: 16, transpose: transposeAVX2},
 	}
 	x.chain = x.gemm
-	x.chain.tile = chainAVX512
+	x.chain.tile, x.chain.row = chainAVX512, chainRowAVX512
 	return append(v, x)
 }

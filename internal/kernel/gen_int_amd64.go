@@ -4,7 +4,7 @@
 
 package kernel
 
-// intTileAVX512 is intKernel.tile for up to 12 rows.
+// intTileAVX512 is intKernel.tile for any number of rows, at least one.
 //
 //go:noescape
 func intTileAVX512(rows int, cols int, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)

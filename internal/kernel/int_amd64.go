@@ -5,7 +5,7 @@ package kernel
 //go:generate go -C gen run . -set int -out ../gen_int_amd64.s -stubs ../gen_int_amd64.go -pkg kernel
 
 var intAVX512 = intKernel{
-	tile: intTileAVX512, high: 12,
+	tile:        intTileAVX512,
 	unpack:      unpackPanelAVX512,
 	row:         intLayerRowAVX512,
 	packColumns: packColumnsAVX512,
@@ -38,7 +38,7 @@ func intLayerRowAVX512(l *IntLayer, y []float32, x []int8, sum int32, scale floa
 // intAVX2 multiplies bytes in pairs, whose sums fit 16 bits: int8 codes in two halves
 // of 4 bits.
 var intAVX2 = intKernel{
-	tile: intTileAVX2, high: 12,
+	tile:        intTileAVX2,
 	unpack:      unpackPanelAVX2,
 	packColumns: packColumnsAVX2,
 }

@@ -114,9 +114,14 @@ func (r IntRows) Quantize(i int, x []float32) (finite bool) {
 
 // Dequantize writes to x what row i stands for.
 func (r IntRows) Dequantize(x []float32, i int) {
-	scale, stride := r.Scales[i], IntStride(len(x))
-	for k, c := range r.Codes[i*stride : i*stride+len(x)] {
-		x[k] = float32(c) * scale
+	scale, stride, k := r.Scales[i], IntStride(len(x)), 0
+	codes := r.Codes[i*stride : i*stride+len(x)]
+	if n := whole(len(x)); n > 0 && chosen.train.dequantize != nil {
+		chosen.train.dequantize(x[:n], codes[:n], scale)
+		k = n
+	}
+	for ; k < len(x); k++ {
+		x[k] = float32(codes[k]) * scale
 	}
 }
 
@@ -127,10 +132,9 @@ func (r IntRows) from(first, stride int) IntRows {
 
 // intKernel is what the variants of an IntLayer differ in.
 type intKernel struct {
-	// tile computes at most high rows of one panel whose bytes have one code each.
-	// It reads every step-th of the rows of x, scales and sums.
+	// tile computes rows of one panel whose bytes have one code each. It reads every
+	// step-th of the rows of x, scales and sums.
 	tile func(rows, cols, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors, bias, y []float32, yRow int)
-	high int
 	// unpack writes codes of 1, 2 or 4 bits to bytes of one each; those of one bit
 	// doubled.
 	unpack func(dst, src []uint8, bits int)
@@ -219,14 +223,10 @@ func (c *intCall) part(lo, hi int) {
 	}
 }
 
-// block computes rows [lo, hi) of panel p, in tiles of about one height.
+// block computes rows [lo, hi) of panel p.
 func (c *intCall) block(k *intKernel, lo, hi, p int, w []uint8) {
 	o := p * panelOuts
-	cols, tiles := min(panelOuts, c.out-o), ceilDiv(hi-lo, k.high)
-	for t := range tiles {
-		i, end := lo+t*(hi-lo)/tiles, lo+(t+1)*(hi-lo)/tiles
-		x := c.x.from(i*c.every, c.stride)
-		k.tile(end-i, cols, c.stride/panelIns, x.Codes, c.every*c.stride, w, x.Sums, c.offset(), x.Scales, c.every,
-			c.scales[o:], c.IntLayer.bias[o:], c.y.Data[i*c.y.Stride+o:], c.y.Stride)
-	}
+	x := c.x.from(lo*c.every, c.stride)
+	k.tile(hi-lo, min(panelOuts, c.out-o), c.stride/panelIns, x.Codes, c.every*c.stride, w, x.Sums, c.offset(), x.Scales, c.every,
+		c.scales[o:], c.IntLayer.bias[o:], c.y.Data[lo*c.y.Stride+o:], c.y.Stride)
 }

@@ -1,6 +1,6 @@
 package kernel
 
-var intGeneric = intKernel{tile: intTile, high: 8, unpack: unpackCodes}
+var intGeneric = intKernel{tile: intTile, unpack: unpackCodes}
 
 // intTile is intKernel.tile.
 func intTile(rows, cols, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors, bias, y []float32, yRow int) {

@@ -111,11 +111,15 @@ func (c intCase) check(t *testing.T) {
 }
 
 func TestIntLayer(t *testing.T) {
+	heights, outs := []int{0, 1, 2, 3, 4, 5, 11, 12, 13, 25}, []int{1, 15, 16, 17, 31, 32, 33, 65}
+	if testing.Short() { // an emulator takes its time
+		heights, outs = []int{0, 1, 5, 13}, []int{1, 17, 33}
+	}
 	eachVariant(t, func(t *testing.T) {
 		for _, bits := range []int{1, 2, 4, 8} {
-			for _, rows := range []int{0, 1, 2, 3, 4, 5, 11, 12, 13, 25} {
+			for _, rows := range heights {
 				for _, in := range []int{1, 3, 4, 31, 32, 33, 67} {
-					for _, out := range []int{1, 15, 16, 17, 31, 32, 33, 65} {
+					for _, out := range outs {
 						intCase{rows, in, out, bits, uint64(rows*in + out)}.check(t)
 					}
 				}
@@ -283,10 +287,9 @@ func FuzzIntLayer(f *testing.F) {
 // BenchmarkIntPeak is what one core can do at most: one tile whose operands stay in
 // the first cache.
 func BenchmarkIntPeak(b *testing.B) {
-	const in = 512
+	const rows, in = 12, 512
 	for _, v := range variants {
 		b.Run(v.name, func(b *testing.B) {
-			rows := v.ints.high
 			x, sums, scales := make([]int8, rows*in), make([]int32, rows), make([]float32, rows)
 			w, factors, y := make([]uint8, panelOuts*in), make([]float32, panelOuts), make([]float32, rows*panelOuts)
 			for i := range x {
@@ -318,4 +321,41 @@ func BenchmarkIntLayer(b *testing.B) {
 			}
 		}
 	}
+}
+
+// BenchmarkIntRowMemory is one token against a 4096x4096 ternary layer, another one each
+// time, of more than caches hold; beside it, what reading so much memory takes.
+func BenchmarkIntRowMemory(b *testing.B) {
+	const size, layers = 4096, 96 // 4 MiB each
+	c := intCase{1, size, size, 2, 1}
+	first := PackIntLayer(c.codes(), size, size, 2)
+	all := make([]*IntLayer, layers)
+	for i := range all {
+		l := *first
+		l.panels = bytes.Clone(first.panels)
+		all[i] = &l
+	}
+	report := func(b *testing.B) {
+		b.ReportMetric(float64(len(first.panels))*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
+	}
+	b.Run("row", func(b *testing.B) {
+		x, y, i := c.input(), Dense(make([]float32, size), 1, size), 0
+		for b.Loop() {
+			all[i%layers].Forward(y, x, 0, 1)
+			i++
+		}
+		report(b)
+	})
+	b.Run("read", func(b *testing.B) {
+		memory := make([][]float32, layers)
+		for i := range memory {
+			memory[i] = noise(uint64(i), len(first.panels)/4, 1)
+		}
+		i := 0
+		for b.Loop() {
+			MaxAbsBits(memory[i%layers])
+			i++
+		}
+		report(b)
+	})
 }

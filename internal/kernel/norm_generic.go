@@ -77,34 +77,44 @@ func (n Norm) Backward(dx, dgain, dbias, dy, x, gain, mean, rstd []float32) {
 		pb := part[(2*c+1)*cols : (2*c+2)*cols]
 		for i := lo; i < hi; i++ {
 			xr, dyr, dxr := x[i*cols:(i+1)*cols], dy[i*cols:(i+1)*cols], dx[i*cols:(i+1)*cols]
-			m, r := mean[i], rstd[i]
-			var sum, dot float32
-			for j, d := range dyr {
-				xhat := (xr[j] - m) * r
-				g := d * gain[j]
-				sum += g
-				dot += g * xhat
-				pg[j] += d * xhat
-				pb[j] += d
-			}
-			sum /= float32(cols)
-			dot /= float32(cols)
-			if n.Floor && r*r*n.Eps >= 1-floorSlack {
-				dot = 0 // the variance was below eps and did not enter
-			}
-			for j, d := range dyr {
-				xhat := (xr[j] - m) * r
-				dxr[j] = (d*gain[j] - sum - xhat*dot) * r
-			}
+			n.rowBackward(dxr, pg, pb, dyr, xr, gain, mean[i], rstd[i])
 		}
 	})
 	clear(dgain)
 	clear(dbias)
 	for c := range reduceChunks {
-		for j := range cols {
-			dgain[j] += part[2*c*cols+j]
-			dbias[j] += part[(2*c+1)*cols+j]
-		}
+		AddRow(dgain[:cols], dgain, part[2*c*cols:(2*c+1)*cols])
+		AddRow(dbias[:cols], dbias, part[(2*c+1)*cols:(2*c+2)*cols])
+	}
+}
+
+// rowBackward writes the gradient of one row and adds to those of gain and bias.
+func (n Norm) rowBackward(dx, dgain, dbias, dy, x, gain []float32, mean, rstd float32) {
+	cols, i := len(gain), 0
+	var s [2 * lanes]float32
+	if n := whole(cols); n > 0 && chosen.train.normSums != nil {
+		s, i = chosen.train.normSums(dgain[:n], dbias[:n], dy[:n], x[:n], gain[:n], mean, rstd), n
+	}
+	for j := i; j < cols; j++ {
+		hat, d := float32((x[j]-mean)*rstd), dy[j]
+		g := float32(d * gain[j])
+		s[j%lanes] += g
+		s[lanes+j%lanes] += float32(g * hat)
+		dgain[j] += float32(d * hat)
+		dbias[j] += d
+	}
+	sum, dot := tree((*[lanes]float32)(s[:]))/float32(cols), tree((*[lanes]float32)(s[lanes:]))/float32(cols)
+	if n.Floor && rstd*rstd*n.Eps >= 1-floorSlack {
+		dot = 0 // the variance was below eps and did not enter
+	}
+	if n := whole(cols); n > 0 && chosen.train.normInput != nil {
+		chosen.train.normInput(dx[:n], dy[:n], x[:n], gain[:n], mean, rstd, sum, dot)
+	} else {
+		i = 0
+	}
+	for j := i; j < cols; j++ {
+		hat := float32((x[j] - mean) * rstd)
+		dx[j] = (float32(dy[j]*gain[j]) - sum - float32(hat*dot)) * rstd
 	}
 }
 

@@ -77,6 +77,11 @@ func dropoutRow(y, x []float32, key Key, threshold uint64, scale float32, first 
 		y[0] = keepOrZero(x[0], scale, key.Uint64(first>>1)>>32, threshold)
 		i = 1
 	}
+	if n := whole(len(x) - i); n > 0 && threshold < 1<<32 && chosen.train.dropout != nil {
+		state := uint64(key) + ((first+uint64(i))>>1+1)*golden
+		chosen.train.dropout(y[i:i+n], x[i:i+n], state, uint32(threshold), scale)
+		i += n
+	}
 	for ; i+2 <= len(x); i += 2 {
 		u := key.Uint64((first + uint64(i)) >> 1)
 		y[i] = keepOrZero(x[i], scale, u&0xffffffff, threshold)

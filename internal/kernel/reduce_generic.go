@@ -64,6 +64,9 @@ func MeanAbs(x []float32) float32 {
 	}
 	var s [lanes]float64
 	i := 0
+	if n := whole(len(x)); n > 0 && chosen.train.absLanes != nil {
+		s, i = chosen.train.absLanes(x[:n]), n
+	}
 	for ; i+lanes <= len(x); i += lanes {
 		v := x[i : i+lanes : i+lanes]
 		for j := range s {
@@ -73,12 +76,36 @@ func MeanAbs(x []float32) float32 {
 	for j, v := range x[i:] {
 		s[j] += math.Abs(float64(v))
 	}
+	return float32(tree64(&s) / float64(len(x)))
+}
+
+// SumSquares returns the sum of squares of x in float64, where they are exact: as
+// [MeanAbs], 16 strided partial sums and the halving tree.
+func SumSquares(x []float32) float64 {
+	var s [lanes]float64
+	i := 0
+	if n := whole(len(x)); n > 0 && chosen.train.squareLanes64 != nil {
+		s, i = chosen.train.squareLanes64(x[:n]), n
+	}
+	for ; i+lanes <= len(x); i += lanes {
+		v := x[i : i+lanes : i+lanes]
+		for j := range s {
+			s[j] += float64(float64(v[j]) * float64(v[j]))
+		}
+	}
+	for j, v := range x[i:] {
+		s[j] += float64(float64(v) * float64(v))
+	}
+	return tree64(&s)
+}
+
+func tree64(s *[lanes]float64) float64 {
 	for half := lanes / 2; half > 0; half /= 2 {
 		for i := range half {
 			s[i] += s[i+half]
 		}
 	}
-	return float32(s[0] / float64(len(x)))
+	return s[0]
 }
 
 // MaxAbsBits returns the largest bit pattern of |x|: the bits of the largest

@@ -168,3 +168,14 @@ func TestFirstNotFinite(t *testing.T) {
 		}
 	}
 }
+
+func TestSumSquares(t *testing.T) {
+	var x []float32
+	want := 0.0
+	for n := range longest {
+		assert.Equal(t, want, SumSquares(x), "%d elements", n)
+		x = append(x, float32(n+1)) // small integers: exact in any order
+		want += float64((n + 1) * (n + 1))
+	}
+	assert.Equal(t, float64(math.MaxFloat32)*math.MaxFloat32, SumSquares([]float32{-math.MaxFloat32}))
+}

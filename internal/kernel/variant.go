@@ -10,6 +10,7 @@ type variant struct {
 	gemm, chain gemmKernel
 	ints        *intKernel
 	vector      vectorKernel
+	train       trainKernel
 }
 
 // variants are those that this build has and this CPU can run, the best last.

@@ -32,20 +32,38 @@ func columnMasks(cols reg.GPVirtual) [2]reg.OpmaskVirtual {
 	return masks
 }
 
-// intTileAVX512 is a tile of up to 12 rows by 32 outputs.
+// intTileAVX512 goes through tiles of up to 12 rows by 32 outputs.
 func intTileAVX512() {
 	const maxRows = 12
 	TEXT("intTileAVX512", NOSPLIT, tileSignature)
 	Pragma("noescape")
-	Doc("intTileAVX512 is intKernel.tile for up to 12 rows.")
-	rows, groups := param("rows"), param("groups")
-	xRow, w := param("xRow"), base("w")
+	Doc("intTileAVX512 is intKernel.tile for any number of rows, at least one.")
+	// Where the next tile begins, and how many rows are left.
+	slot := func(r reg.GPVirtual) Mem {
+		m := AllocLocal(8)
+		MOVQ(r, m)
+		return m
+	}
+	xAt, yAt, scalesAt, left := slot(base("x")), slot(base("y")), slot(base("scales")), slot(param("rows"))
+	offset, sums, step := param("offset"), base("sums"), param("step")
+	NEGQ(offset)
+	SHLQ(Imm(2), step)
+	acc := make([][2]reg.VecVirtual, maxRows)
+	for i := range acc {
+		acc[i] = [2]reg.VecVirtual{ZMM(), ZMM()}
+	}
+	b := [2]reg.VecVirtual{ZMM(), ZMM()}
+
+	Label("tile")
+	groups, xRow, w, rows := param("groups"), param("xRow"), base("w"), GP64()
 	var x [4]reg.GPVirtual
-	x[0] = base("x")
+	for i := range x {
+		x[i] = GP64()
+	}
+	MOVQ(xAt, x[0])
 	three := GP64()
 	LEAQ(Mem{Base: xRow, Index: xRow, Scale: 2}, three)
 	for i := 1; i < 4; i++ {
-		x[i] = GP64()
 		LEAQ(Mem{Base: x[i-1], Index: three, Scale: 1}, x[i])
 	}
 	four := func(i int) Mem { // inputs of row i
@@ -55,14 +73,7 @@ func intTileAVX512() {
 		}
 		return m
 	}
-	offset, sums, step := param("offset"), base("sums"), param("step")
-	NEGQ(offset)
-	SHLQ(Imm(2), step)
-	acc := make([][2]reg.VecVirtual, maxRows)
-	for i := range acc {
-		acc[i] = [2]reg.VecVirtual{ZMM(), ZMM()}
-	}
-	b := [2]reg.VecVirtual{ZMM(), ZMM()}
+	MOVQ(left, rows)
 	for n := maxRows - 1; n > 0; n-- {
 		CMPQ(rows, Imm(uint64(n)))
 		JEQ(LabelRef(fmt.Sprintf("rows%d", n)))
@@ -96,16 +107,17 @@ func intTileAVX512() {
 		DECQ(groups)
 		JNE(LabelRef(loop))
 
-		cols := param("cols")
-		masks := columnMasks(cols)
-		scales, factors, bias, y, yRow := base("scales"), base("factors"), base("bias"), base("y"), param("yRow")
+		masks := columnMasks(param("cols"))
+		factors, bias, yRow, scales, y := base("factors"), base("bias"), param("yRow"), GP64(), GP64()
+		MOVQ(scalesAt, scales)
+		MOVQ(yAt, y)
 		SHLQ(Imm(2), yRow)
 		f, add, s := [2]reg.VecVirtual{ZMM(), ZMM()}, [2]reg.VecVirtual{ZMM(), ZMM()}, ZMM()
 		for half := range 2 {
 			VMOVUPS_Z(Mem{Base: factors, Disp: 64 * half}, masks[half], f[half])
 			VMOVUPS_Z(Mem{Base: bias, Disp: 64 * half}, masks[half], add[half])
 		}
-		for i, row := range acc[:n] {
+		for _, row := range acc[:n] {
 			for half := range 2 {
 				v := row[half]
 				VMULPS_BCST(Mem{Base: scales}, f[half], s)
@@ -114,10 +126,18 @@ func intTileAVX512() {
 				VADDPS(add[half], v, v)
 				VMOVUPS(v, masks[half], Mem{Base: y, Disp: 64 * half})
 			}
-			if i+1 < n {
-				ADDQ(step, scales)
-				ADDQ(yRow, y)
-			}
+			ADDQ(step, scales)
+			ADDQ(yRow, y)
+		}
+		if n == maxRows {
+			MOVQ(scales, scalesAt)
+			MOVQ(y, yAt)
+			twelve := GP64()
+			MOVQ(param("xRow"), twelve)
+			IMUL3Q(Imm(maxRows), twelve, twelve)
+			ADDQ(twelve, xAt)
+			SUBQ(Imm(maxRows), left)
+			JNE(LabelRef("tile"))
 		}
 		VZEROUPPER()
 		RET()

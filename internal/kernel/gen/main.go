@@ -20,11 +20,13 @@ var sets = map[string]func(){
 			gemmAVX512(fused)
 			gemmAVX2(fused, masks)
 		}
+		chainRowAVX512()
 		transposeAVX2()
 		spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
 		spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
 	},
 	"vector": vectorSet,
+	"train":  trainSet,
 	"int": func() {
 		intTileAVX512()
 		for _, bits := range []int{1, 2, 4, 8} {
