@@ -71,7 +71,7 @@ func TestSourceNotes(t *testing.T) {
 func TestSourceMissing(t *testing.T) {
 	whole, gappy := wideFile(t, 30), rowsFile(t, "gap.csv", "1,2,3,up", "1,?,3,down", "4,5,6,up", "1,2,2,down")
 	s := Source{Files: []string{whole}, Split: SplitAuto, TestFraction: 0.2}
-	for _, test := range []string{"", whole, gappy} {
+	for _, test := range []string{"", wideFile(t, 20), gappy} {
 		if s.Test = nil; test != "" {
 			s.Test = []string{test}
 		}
