@@ -28,9 +28,13 @@ func ColumnMeanAbs(y, w []float32, rows int) {
 	columnTiles(rows, cols, func(lo, hi int) {
 		var s [lanes][columnTile]float64
 		for i := range rows {
-			lane := s[i%lanes][:hi-lo]
-			for j, v := range w[i*cols+lo : i*cols+hi] {
-				lane[j] += math.Abs(float64(v))
+			lane, w, j := s[i%lanes][:hi-lo], w[i*cols+lo:i*cols+hi], 0
+			if n := whole(len(w)); n > 0 && chosen.train.addAbs != nil {
+				chosen.train.addAbs(lane[:n], w[:n])
+				j = n
+			}
+			for ; j < len(w); j++ {
+				lane[j] += math.Abs(float64(w[j]))
 			}
 		}
 		for half := lanes / 2; half > 0; half /= 2 {
@@ -54,8 +58,13 @@ func ColumnMaxAbs(y, w []float32, rows int) {
 	columnTiles(rows, cols, func(lo, hi int) {
 		var most [columnTile]uint32
 		for i := range rows {
-			for j, v := range w[i*cols+lo : i*cols+hi] {
-				most[j] = max(most[j], math.Float32bits(v)&^(1<<31))
+			w, j := w[i*cols+lo:i*cols+hi], 0
+			if n := whole(len(w)); n > 0 && chosen.train.largestEach != nil {
+				chosen.train.largestEach(most[:n], w[:n])
+				j = n
+			}
+			for ; j < len(w); j++ {
+				most[j] = max(most[j], math.Float32bits(w[j])&^(1<<31))
 			}
 		}
 		for j := range y[lo:hi] {

@@ -78,3 +78,23 @@ func TestColumnReductionsShort(t *testing.T) {
 		panicsWith(t, "columns", 11*13-1, 11*13, func() { f(make([]float32, 13), make([]float32, 11*13-1), 11) })
 	}
 }
+
+func BenchmarkColumns(b *testing.B) {
+	const rows, cols = 256, 1024
+	w, y := noise(1, rows*cols, 1), make([]float32, cols)
+	for name, f := range map[string]func(){
+		"mean_abs": func() { ColumnMeanAbs(y, w, rows) },
+		"max_abs":  func() { ColumnMaxAbs(y, w, rows) },
+	} {
+		for _, v := range variants {
+			b.Run(name+"/"+v.name, func(b *testing.B) {
+				defer func(before variant) { chosen = before }(chosen)
+				chosen = v
+				for b.Loop() {
+					f()
+				}
+				b.ReportMetric(rows*cols*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gelem/s")
+			})
+		}
+	}
+}

@@ -74,6 +74,16 @@ func absLanesAVX512(x []float32) (lanes [16]float64)
 //go:noescape
 func squareLanes64AVX512(x []float32) (lanes [16]float64)
 
+// addAbsAVX512 is in trainKernel.
+//
+//go:noescape
+func addAbsAVX512(kept []float64, w []float32)
+
+// largestEachAVX512 is in trainKernel.
+//
+//go:noescape
+func largestEachAVX512(kept []uint32, w []float32)
+
 // adamWAVX512 is trainKernel.adamW.
 //
 //go:noescape
@@ -148,6 +158,16 @@ func absLanesAVX2(x []float32) (lanes [16]float64)
 //
 //go:noescape
 func squareLanes64AVX2(x []float32) (lanes [16]float64)
+
+// addAbsAVX2 is in trainKernel.
+//
+//go:noescape
+func addAbsAVX2(kept []float64, w []float32)
+
+// largestEachAVX2 is in trainKernel.
+//
+//go:noescape
+func largestEachAVX2(kept []uint32, w []float32)
 
 // adamWAVX2 is trainKernel.adamW.
 //

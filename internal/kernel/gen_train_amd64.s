@@ -254,38 +254,38 @@ DATA trainConstants<>+944(SB)/4, $0xbf800000
 DATA trainConstants<>+948(SB)/4, $0xbf800000
 DATA trainConstants<>+952(SB)/4, $0xbf800000
 DATA trainConstants<>+956(SB)/4, $0xbf800000
-DATA trainConstants<>+960(SB)/4, $0x00800000
-DATA trainConstants<>+964(SB)/4, $0x00800000
-DATA trainConstants<>+968(SB)/4, $0x00800000
-DATA trainConstants<>+972(SB)/4, $0x00800000
-DATA trainConstants<>+976(SB)/4, $0x00800000
-DATA trainConstants<>+980(SB)/4, $0x00800000
-DATA trainConstants<>+984(SB)/4, $0x00800000
-DATA trainConstants<>+988(SB)/4, $0x00800000
-DATA trainConstants<>+992(SB)/4, $0x00800000
-DATA trainConstants<>+996(SB)/4, $0x00800000
-DATA trainConstants<>+1000(SB)/4, $0x00800000
-DATA trainConstants<>+1004(SB)/4, $0x00800000
-DATA trainConstants<>+1008(SB)/4, $0x00800000
-DATA trainConstants<>+1012(SB)/4, $0x00800000
-DATA trainConstants<>+1016(SB)/4, $0x00800000
-DATA trainConstants<>+1020(SB)/4, $0x00800000
-DATA trainConstants<>+1024(SB)/4, $0x7fffffff
-DATA trainConstants<>+1028(SB)/4, $0x7fffffff
-DATA trainConstants<>+1032(SB)/4, $0x7fffffff
-DATA trainConstants<>+1036(SB)/4, $0x7fffffff
-DATA trainConstants<>+1040(SB)/4, $0x7fffffff
-DATA trainConstants<>+1044(SB)/4, $0x7fffffff
-DATA trainConstants<>+1048(SB)/4, $0x7fffffff
-DATA trainConstants<>+1052(SB)/4, $0x7fffffff
-DATA trainConstants<>+1056(SB)/4, $0x7fffffff
-DATA trainConstants<>+1060(SB)/4, $0x7fffffff
-DATA trainConstants<>+1064(SB)/4, $0x7fffffff
-DATA trainConstants<>+1068(SB)/4, $0x7fffffff
-DATA trainConstants<>+1072(SB)/4, $0x7fffffff
-DATA trainConstants<>+1076(SB)/4, $0x7fffffff
-DATA trainConstants<>+1080(SB)/4, $0x7fffffff
-DATA trainConstants<>+1084(SB)/4, $0x7fffffff
+DATA trainConstants<>+960(SB)/4, $0x7fffffff
+DATA trainConstants<>+964(SB)/4, $0x7fffffff
+DATA trainConstants<>+968(SB)/4, $0x7fffffff
+DATA trainConstants<>+972(SB)/4, $0x7fffffff
+DATA trainConstants<>+976(SB)/4, $0x7fffffff
+DATA trainConstants<>+980(SB)/4, $0x7fffffff
+DATA trainConstants<>+984(SB)/4, $0x7fffffff
+DATA trainConstants<>+988(SB)/4, $0x7fffffff
+DATA trainConstants<>+992(SB)/4, $0x7fffffff
+DATA trainConstants<>+996(SB)/4, $0x7fffffff
+DATA trainConstants<>+1000(SB)/4, $0x7fffffff
+DATA trainConstants<>+1004(SB)/4, $0x7fffffff
+DATA trainConstants<>+1008(SB)/4, $0x7fffffff
+DATA trainConstants<>+1012(SB)/4, $0x7fffffff
+DATA trainConstants<>+1016(SB)/4, $0x7fffffff
+DATA trainConstants<>+1020(SB)/4, $0x7fffffff
+DATA trainConstants<>+1024(SB)/4, $0x00800000
+DATA trainConstants<>+1028(SB)/4, $0x00800000
+DATA trainConstants<>+1032(SB)/4, $0x00800000
+DATA trainConstants<>+1036(SB)/4, $0x00800000
+DATA trainConstants<>+1040(SB)/4, $0x00800000
+DATA trainConstants<>+1044(SB)/4, $0x00800000
+DATA trainConstants<>+1048(SB)/4, $0x00800000
+DATA trainConstants<>+1052(SB)/4, $0x00800000
+DATA trainConstants<>+1056(SB)/4, $0x00800000
+DATA trainConstants<>+1060(SB)/4, $0x00800000
+DATA trainConstants<>+1064(SB)/4, $0x00800000
+DATA trainConstants<>+1068(SB)/4, $0x00800000
+DATA trainConstants<>+1072(SB)/4, $0x00800000
+DATA trainConstants<>+1076(SB)/4, $0x00800000
+DATA trainConstants<>+1080(SB)/4, $0x00800000
+DATA trainConstants<>+1084(SB)/4, $0x00800000
 DATA trainConstants<>+1088(SB)/4, $0x0000007f
 DATA trainConstants<>+1092(SB)/4, $0x0000007f
 DATA trainConstants<>+1096(SB)/4, $0x0000007f
@@ -748,6 +748,51 @@ loop:
 	VZEROUPPER
 	RET
 
+// func addAbsAVX512(kept []float64, w []float32)
+// Requires: AVX, AVX512F
+TEXT ·addAbsAVX512(SB), NOSPLIT, $0-48
+	MOVQ w_base+24(FP), AX
+	MOVQ kept_base+0(FP), CX
+	MOVQ w_len+32(FP), DX
+
+loop:
+	VCVTPS2PD (AX), Z0
+	VPSLLQ    $0x01, Z0, Z0
+	VPSRLQ    $0x01, Z0, Z0
+	VADDPD    (CX), Z0, Z0
+	VMOVDQU64 Z0, (CX)
+	VCVTPS2PD 32(AX), Z0
+	VPSLLQ    $0x01, Z0, Z0
+	VPSRLQ    $0x01, Z0, Z0
+	VADDPD    64(CX), Z0, Z0
+	VMOVDQU64 Z0, 64(CX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func largestEachAVX512(kept []uint32, w []float32)
+// Requires: AVX, AVX512F
+TEXT ·largestEachAVX512(SB), NOSPLIT, $0-48
+	MOVQ w_base+24(FP), AX
+	MOVQ kept_base+0(FP), CX
+	MOVQ w_len+32(FP), DX
+
+loop:
+	VMOVDQU64 (AX), Z0
+	VPANDD    trainConstants<>+960(SB), Z0, Z0
+	VPMAXUD   (CX), Z0, Z0
+	VMOVDQU64 Z0, (CX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
 // func adamWAVX512(w []float32, g []float32, m []float32, v []float32, clip float64, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, invRoot float32, eps float32, size float32, decay float32)
 // Requires: AVX, AVX512F, SSE, SSE2
 TEXT ·adamWAVX512(SB), NOSPLIT, $0-136
@@ -758,7 +803,7 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-136
 	MOVQ         w_len+8(FP), SI
 	MOVSD        clip+96(FP), X0
 	VBROADCASTSD X0, Z0
-	VMOVDQU64    trainConstants<>+960(SB), Z1
+	VMOVDQU64    trainConstants<>+1024(SB), Z1
 	MOVSS        beta1+104(FP), X2
 	VBROADCASTSS X2, Z2
 	MOVSS        fresh1+108(FP), X3
@@ -794,7 +839,7 @@ loop:
 	VMULPS       Z10, Z11, Z11
 	VADDPS       Z11, Z13, Z13
 	VMOVDQU64    Z13, (BX)
-	VPANDD       trainConstants<>+1024(SB), Z12, Z11
+	VPANDD       trainConstants<>+960(SB), Z12, Z11
 	VCMPPS       $0x05, Z1, Z11, K1
 	VMOVAPS.Z    Z12, K1, Z12
 	VMOVDQU64    Z12, (DX)
@@ -1424,6 +1469,65 @@ loop:
 	VZEROUPPER
 	RET
 
+// func addAbsAVX2(kept []float64, w []float32)
+// Requires: AVX, AVX2
+TEXT ·addAbsAVX2(SB), NOSPLIT, $0-48
+	MOVQ w_base+24(FP), AX
+	MOVQ kept_base+0(FP), CX
+	MOVQ w_len+32(FP), DX
+
+loop:
+	VCVTPS2PD (AX), Y0
+	VPSLLQ    $0x01, Y0, Y0
+	VPSRLQ    $0x01, Y0, Y0
+	VADDPD    (CX), Y0, Y0
+	VMOVDQU   Y0, (CX)
+	VCVTPS2PD 16(AX), Y0
+	VPSLLQ    $0x01, Y0, Y0
+	VPSRLQ    $0x01, Y0, Y0
+	VADDPD    32(CX), Y0, Y0
+	VMOVDQU   Y0, 32(CX)
+	VCVTPS2PD 32(AX), Y0
+	VPSLLQ    $0x01, Y0, Y0
+	VPSRLQ    $0x01, Y0, Y0
+	VADDPD    64(CX), Y0, Y0
+	VMOVDQU   Y0, 64(CX)
+	VCVTPS2PD 48(AX), Y0
+	VPSLLQ    $0x01, Y0, Y0
+	VPSRLQ    $0x01, Y0, Y0
+	VADDPD    96(CX), Y0, Y0
+	VMOVDQU   Y0, 96(CX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func largestEachAVX2(kept []uint32, w []float32)
+// Requires: AVX, AVX2
+TEXT ·largestEachAVX2(SB), NOSPLIT, $0-48
+	MOVQ w_base+24(FP), AX
+	MOVQ kept_base+0(FP), CX
+	MOVQ w_len+32(FP), DX
+
+loop:
+	VMOVDQU (AX), Y0
+	VPAND   trainConstants<>+960(SB), Y0, Y0
+	VPMAXUD (CX), Y0, Y0
+	VMOVDQU Y0, (CX)
+	VMOVDQU 32(AX), Y0
+	VPAND   trainConstants<>+960(SB), Y0, Y0
+	VPMAXUD 32(CX), Y0, Y0
+	VMOVDQU Y0, 32(CX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, DX
+	JNE     loop
+	VZEROUPPER
+	RET
+
 // func adamWAVX2(w []float32, g []float32, m []float32, v []float32, clip float64, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, invRoot float32, eps float32, size float32, decay float32)
 // Requires: AVX, AVX2, SSE2
 TEXT ·adamWAVX2(SB), NOSPLIT, $0-136
@@ -1434,7 +1538,7 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-136
 	MOVQ         w_len+8(FP), SI
 	MOVSD        clip+96(FP), X0
 	VBROADCASTSD X0, Y0
-	VMOVDQU      trainConstants<>+960(SB), Y1
+	VMOVDQU      trainConstants<>+1024(SB), Y1
 
 loop:
 	VCVTPS2PD    (CX), Y3
@@ -1458,7 +1562,7 @@ loop:
 	VMULPS       Y2, Y3, Y3
 	VADDPS       Y3, Y5, Y5
 	VMOVDQU      Y5, (BX)
-	VPAND        trainConstants<>+1024(SB), Y4, Y3
+	VPAND        trainConstants<>+960(SB), Y4, Y3
 	VCMPPS       $0x05, Y1, Y3, Y3
 	VPAND        Y3, Y4, Y4
 	VMOVDQU      Y4, (DX)
@@ -1497,7 +1601,7 @@ loop:
 	VMULPS       Y6, Y3, Y3
 	VADDPS       Y3, Y5, Y5
 	VMOVDQU      Y5, 32(BX)
-	VPAND        trainConstants<>+1024(SB), Y4, Y3
+	VPAND        trainConstants<>+960(SB), Y4, Y3
 	VCMPPS       $0x05, Y1, Y3, Y3
 	VPAND        Y3, Y4, Y4
 	VMOVDQU      Y4, 32(DX)

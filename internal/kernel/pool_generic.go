@@ -11,13 +11,9 @@ func MeanPool(y, x []float32, first []int, batch, steps, cols int) {
 		clear(yr)
 		start := startOf(first, b)
 		for t := start; t < steps; t++ {
-			for j, v := range x[(b*steps+t)*cols : (b*steps+t+1)*cols] {
-				yr[j] += v
-			}
+			AddRow(yr, yr, x[(b*steps+t)*cols:(b*steps+t+1)*cols])
 		}
-		for j := range yr {
-			yr[j] /= float32(steps - start)
-		}
+		divide(yr, float32(steps-start))
 	}
 }
 
@@ -28,11 +24,14 @@ func MeanPoolBackward(dx, dy []float32, first []int, batch, steps, cols int) {
 	clear(dx[:batch*steps*cols])
 	for b := range batch {
 		start := startOf(first, b)
+		var last []float32
 		for t := start; t < steps; t++ {
 			row := dx[(b*steps+t)*cols : (b*steps+t+1)*cols]
-			for j := range row {
-				row[j] = dy[b*cols+j] / float32(steps-start)
+			if copy(row, last); t == start {
+				copy(row, dy[b*cols:(b+1)*cols])
+				divide(row, float32(steps-start))
 			}
+			last = row
 		}
 	}
 }

@@ -21,6 +21,8 @@ type trainKernel struct {
 	codesEach       func(y, w, scales []float32, limit float32)
 	signs           func(y, w []float32)
 	absLanes        func(x []float32) [lanes]float64
+	addAbs          func(sum []float64, w []float32)
+	largestEach     func(most []uint32, w []float32) // bits of magnitudes
 	squareLanes64   func(x []float32) [lanes]float64
 	adamW           func(w, g, m, v []float32, clip float64, beta1, fresh1, beta2, fresh2, invRoot, eps, size, decay float32)
 }

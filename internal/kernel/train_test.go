@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,9 +64,25 @@ var trainCases = map[string]func(y, a, b, c []float32) []float32{
 	},
 	"adamw":         func(y, a, b, c []float32) []float32 { return adamW(y, a, b, c, 1, 0.01) },
 	"adamw_clipped": func(y, a, b, c []float32) []float32 { return adamW(y, a, b, c, 0.123456789, 0) },
+	"column_mean_abs": func(y, a, b, c []float32) []float32 {
+		ColumnMeanAbs(y, slices.Concat(a, b, c), 3)
+		return nil
+	},
+	"column_max_abs": func(y, a, b, c []float32) []float32 {
+		ColumnMaxAbs(y, slices.Concat(b, c, a), 3)
+		return nil
+	},
+	"mean_pool": func(y, a, b, c []float32) []float32 {
+		MeanPool(y, slices.Concat(a, b, c), []int{1}, 1, 3, len(a))
+		return nil
+	},
+	"mean_pool_backward": func(y, a, b, c []float32) []float32 {
+		dx := make([]float32, 3*len(a))
+		MeanPoolBackward(dx, a, []int{1}, 1, 3, len(a))
+		return dx
+	},
 	"column_sums": func(y, a, b, c []float32) []float32 {
-		rows := append(append(append([]float32(nil), a...), b...), c...)
-		ColumnSums(y, rows, 3, len(a), len(a))
+		ColumnSums(y, slices.Concat(a, b, c), 3, len(a), len(a))
 		return nil
 	},
 }
@@ -162,7 +179,7 @@ func TestTrain_allocations(t *testing.T) {
 }
 
 func BenchmarkTrain(b *testing.B) {
-	for _, name := range []string{"silu_backward", "norm_backward", "dropout", "dequantize"} {
+	for _, name := range []string{"silu_backward", "norm_backward", "dropout", "dequantize", "mean_abs", "codes", "scale", "sum_squares", "adamw"} {
 		for _, v := range variants {
 			b.Run(name+"/"+v.name, func(b *testing.B) {
 				defer func(before variant) { chosen = before }(chosen)
@@ -170,6 +187,9 @@ func BenchmarkTrain(b *testing.B) {
 				y, a, x, c := noise(1, 1024, 1), noise(2, 1024, 1), noise(3, 1024, 1), noise(4, 1024, 1)
 				f, rows, gain, bias := trainCases[name], NewIntRows(1, 1024), noise(5, 1024, 1), noise(6, 1024, 1)
 				switch name {
+				case "adamw":
+					k := AdamW{Clip: 1, Beta1: 0.9, Fresh1: 0.1, Beta2: 0.999, Fresh2: 0.001, InvRoot: 1, Eps: 1e-8, Size: 1e-3}
+					f = func(y, a, b, c []float32) []float32 { k.Step(y, a, b, gain); return nil }
 				case "dequantize":
 					f = func(y, a, b, c []float32) []float32 { rows.Dequantize(y, 0); return nil }
 				case "norm_backward":

@@ -23,6 +23,8 @@ func trainSet() {
 		signs(s, t)
 		absLanes(s)
 		squareLanes64(s)
+		addAbs(s)
+		largestEach(s, t)
 		adamW(s, t)
 	}
 }

@@ -165,3 +165,45 @@ func adamW(s vectors, t *table) {
 	})
 	end()
 }
+
+// columnFunction is a function of w and what is kept of its columns, size bytes each.
+func columnFunction(s vectors, name, kept string, size int, body func(e *elementwise, at int)) {
+	name += s.name
+	TEXT(name, NOSPLIT, "func(kept []"+kept+", w []float32)")
+	Pragma("noescape")
+	Doc(name + " is in trainKernel.")
+	e := &elementwise{vectors: s, slice: map[string]reg.GPVirtual{"w": base("w")}}
+	to := base("kept")
+	e.n = Load(Param("w").Len(), GP64()).(reg.GPVirtual)
+	e.slice["kept"] = to
+	e.loop(func(at int) {
+		body(e, at)
+		if at+s.bytes == 4*group && size > 4 { // the loop goes on by 4 bytes an element
+			ADDQ(Imm(uint64((size-4)*group)), to)
+		}
+	})
+	end()
+}
+
+func addAbs(s vectors) {
+	columnFunction(s, "addAbs", "float64", 8, func(e *elementwise, at int) {
+		for half := range 2 {
+			v := e.new()
+			VCVTPS2PD(e.at("w", at+half*s.bytes/2), v)
+			VPSLLQ(Imm(1), v, v) // away with the sign
+			VPSRLQ(Imm(1), v, v)
+			to := e.at("kept", 2*at+half*s.bytes)
+			VADDPD(to, v, v)
+			s.store(v, to)
+		}
+	})
+}
+
+func largestEach(s vectors, t *table) {
+	columnFunction(s, "largestEach", "uint32", 4, func(e *elementwise, at int) {
+		v := e.fresh("w", at)
+		s.andMem(t.bits(1<<31-1), v, v)
+		VPMAXUD(e.at("kept", at), v, v)
+		s.store(v, e.at("kept", at))
+	})
+}
