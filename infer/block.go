@@ -20,7 +20,7 @@ type cache struct {
 
 // grow makes room for the keys of so many steps, and keeps those of the first have.
 func (c *cache) grow(hidden, have, steps int) {
-	if have > 0 && steps <= c.stride {
+	if steps <= c.stride {
 		return
 	}
 	old, before := c.keys, c.stride

@@ -134,9 +134,7 @@ func (x *attendance) run(from, n int, buf []float32) {
 		end := from + lo + rows
 		width := roundUp(end)
 		w := buf[:rows*width]
-		for j := 0; j < end; j += k.wide {
-			k.tile(rows, min(k.wide, end-j), x.d, x.query[lo*x.queryStride:], x.queryStride, 1, x.keys[j:], x.keyStride, w[j:], width, false)
-		}
+		k.rows(rows, end, x.d, x.query[lo*x.queryStride:], x.queryStride, x.keys, x.keyStride, w, width)
 		for i := range rows {
 			row, t := w[i*width:(i+1)*width], from+lo+i+1
 			multiply(row[:roundUp(t)], x.scale)
@@ -149,9 +147,7 @@ func (x *attendance) run(from, n int, buf []float32) {
 				clear(kept[copy(kept, row[:t]):])
 			}
 		}
-		for c := 0; c < x.d; c += k.wide {
-			k.tile(rows, min(k.wide, x.d-c), end, w, width, 1, x.values[c:], x.valueStride, x.out[lo*x.outStride+c:], x.outStride, false)
-		}
+		k.rows(rows, x.d, end, w, width, x.values, x.valueStride, x.out[lo*x.outStride:], x.outStride)
 	}
 }
 

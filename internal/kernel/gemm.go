@@ -110,7 +110,9 @@ func ChainRows(y, x, w, bias []float32, rows int) {
 	need("dense input", len(x), rows*in)
 	need("dense weight", len(w), in*out)
 	need("dense output", len(y), rows*out)
-	if g, any := newGemm(chosen.chain, Dense(y, rows, out), Dense(x, rows, in), Dense(w, in, out), false, false, false); any {
+	if rows == 1 && in > 0 {
+		chosen.chain.rows(1, out, in, x, in, w, out, y, out)
+	} else if g, any := newGemm(chosen.chain, Dense(y, rows, out), Dense(x, rows, in), Dense(w, in, out), false, false, false); any {
 		g.part(0, g.count())
 	}
 	for i := range rows {

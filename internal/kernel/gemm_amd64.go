@@ -33,6 +33,6 @@ func fastVariants() (v []variant) {
 		pack: packKernel{spread: spreadAVX512, lanes: 16, transpose: transposeAVX2},
 	}
 	x.chain = x.gemm
-	x.chain.tile = chainAVX512
+	x.chain.tile, x.chain.row = chainAVX512, chainRowAVX512
 	return append(v, x)
 }

@@ -5,6 +5,9 @@ type gemmKernel struct {
 	// tile is gemmTile for at most high rows and wide columns.
 	tile       func(rows, cols, k int, a []float32, aRow, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
 	high, wide int
+	// row is tile for one row of at most rowWide columns, for k > 0 steps that touch in a,
+	// from +0; nil for none.
+	row func(cols, k int, a, b []float32, bStep int, c []float32)
 	// grain is the number of operations that pays for a goroutine.
 	grain int
 	pack  packKernel
@@ -88,5 +91,21 @@ func (g *gemm) block(a, b pieces, p0, p1, t0, t1, steps int, add bool) {
 			rows := min(g.high, g.c.Rows-i)
 			g.tile(rows, cols, steps, a.data[(t-t0)*a.pitch:], a.across, a.step, right, b.step, g.c.Data[i*g.c.Stride+j:], g.c.Stride, add)
 		}
+	}
+}
+
+// rowWide is how many columns gemmKernel.row takes.
+const rowWide = 64
+
+// rows writes the product of a few rows of a and all columns of b to c, unpacked.
+func (g *gemmKernel) rows(rows, cols, k int, a []float32, aRow int, b []float32, bRow int, c []float32, cRow int) {
+	if rows == 1 && g.row != nil {
+		for j := 0; j < cols; j += rowWide {
+			g.row(min(rowWide, cols-j), k, a, b[j:], bRow, c[j:])
+		}
+		return
+	}
+	for j := 0; j < cols; j += g.wide {
+		g.tile(rows, min(g.wide, cols-j), k, a, aRow, 1, b[j:], bRow, c[j:], cRow, false)
 	}
 }

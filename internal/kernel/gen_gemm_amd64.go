@@ -24,6 +24,11 @@ func chainAVX512(rows int, cols int, k int, a []float32, aRow int, aStep int, b 
 //go:noescape
 func chainAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
 
+// chainRowAVX512 is gemmKernel.row, each product rounded before it is added.
+//
+//go:noescape
+func chainRowAVX512(cols int, k int, a []float32, b []float32, bStep int, c []float32)
+
 // transposeAVX2 is packKernel.transpose.
 //
 //go:noescape

@@ -4070,6 +4070,55 @@ loop1edge:
 	VZEROUPPER
 	RET
 
+// func chainRowAVX512(cols int, k int, a []float32, b []float32, bStep int, c []float32)
+// Requires: AVX, AVX512F
+TEXT ·chainRowAVX512(SB), NOSPLIT, $0-96
+	MOVQ   k+8(FP), AX
+	MOVQ   a_base+16(FP), DX
+	MOVQ   b_base+40(FP), BX
+	MOVQ   bStep+64(FP), SI
+	SHLQ   $0x02, SI
+	XORQ   DI, DI
+	NOTQ   DI
+	MOVQ   $0x00000040, CX
+	MOVQ   cols+0(FP), R8
+	SUBQ   R8, CX
+	SHRQ   CL, DI
+	KMOVW  DI, K1
+	SHRQ   $0x10, DI
+	VPXORD Z0, Z0, Z0
+	KMOVW  DI, K2
+	SHRQ   $0x10, DI
+	VPXORD Z1, Z1, Z1
+	KMOVW  DI, K3
+	SHRQ   $0x10, DI
+	VPXORD Z2, Z2, Z2
+	KMOVW  DI, K4
+	SHRQ   $0x10, DI
+	VPXORD Z3, Z3, Z3
+
+loop:
+	VBROADCASTSS (DX), Z4
+	VMULPS.Z     (BX), Z4, K1, Z5
+	VADDPS       Z5, Z0, Z0
+	VMULPS.Z     64(BX), Z4, K2, Z5
+	VADDPS       Z5, Z1, Z1
+	VMULPS.Z     128(BX), Z4, K3, Z5
+	VADDPS       Z5, Z2, Z2
+	VMULPS.Z     192(BX), Z4, K4, Z4
+	VADDPS       Z4, Z3, Z3
+	ADDQ         $0x04, DX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          loop
+	MOVQ         c_base+72(FP), AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K3, 128(AX)
+	VMOVUPS      Z3, K4, 192(AX)
+	VZEROUPPER
+	RET
+
 // func transposeAVX2(dst []float32, dstRow int, src []float32, srcRow int, n int)
 // Requires: AVX
 TEXT ·transposeAVX2(SB), NOSPLIT, $0-72

@@ -18,7 +18,7 @@ type Case struct {
 
 // mixed are the modes by layer of a case without one mode.
 var mixed = []spec.LayerMode{
-	{Pattern: "blocks.0.ffn.*", Mode: quant.Int8}, {Pattern: "*.attn.out", Mode: quant.Binary}, {Pattern: "blocks.1.ffn.up", Mode: quant.Int4},
+	{Pattern: "blocks.0.ffn.*", Mode: quant.Int8}, {Pattern: "*.attn.out", Mode: quant.Binary}, {Pattern: "*.attn.qkv", Mode: quant.Int4},
 }
 
 // Cases returns all cases: each mode and mixed ones, with each granularity, pooling
@@ -56,7 +56,7 @@ func Cases() (all []Case) {
 			c = small(mode, layers, g)
 			c.Name += " 256"
 			c.Spec.HiddenSize, c.Spec.NumHeads, c.Spec.Positions, c.Spec.WindowSize = 256, 4, spec.Learned, 3
-			c.Frames, c.Width = 4, 5
+			c.Spec.NumLayers, c.Frames, c.Width = 1, 4, 5
 			all = append(all, c)
 		}
 	}
@@ -64,7 +64,7 @@ func Cases() (all []Case) {
 		c := small(quant.Int8, nil, quant.PerTensor)
 		c.Name = fmt.Sprint("int8 same sign ", 4*hidden)
 		c.Spec.HiddenSize, c.Spec.NumHeads, c.Spec.NumLayers, c.Spec.WindowSize = hidden, 4, 1, 2
-		c.Frames, c.SameSign = 3, true
+		c.Frames, c.SameSign = 2, true
 		all = append(all, c)
 	}
 	return all

@@ -169,6 +169,48 @@ func gemmAVX512(fused bool) {
 	}
 }
 
+// chainRowAVX512 is one row of up to 64 columns: as many chains side by side as keep the
+// CPU busy.
+func chainRowAVX512() {
+	TEXT("chainRowAVX512", NOSPLIT, "func(cols, k int, a, b []float32, bStep int, c []float32)")
+	Pragma("noescape")
+	Doc("chainRowAVX512 is gemmKernel.row, each product rounded before it is added.")
+	k, a, b, bStep := param("k"), base("a"), base("b"), param("bStep")
+	SHLQ(Imm(2), bStep)
+	mask := GP64()
+	XORQ(mask, mask)
+	NOTQ(mask)
+	MOVQ(U32(64), reg.RCX)
+	SUBQ(param("cols"), reg.RCX)
+	SHRQ(reg.CL, mask)
+	var masks [4]reg.OpmaskVirtual
+	var acc [4]reg.VecVirtual
+	for i := range masks {
+		masks[i], acc[i] = K(), ZMM()
+		KMOVW(mask.As32(), masks[i])
+		SHRQ(Imm(16), mask)
+		VPXORD(acc[i], acc[i], acc[i])
+	}
+	Label("loop")
+	x := ZMM()
+	VBROADCASTSS(Mem{Base: a}, x)
+	for i, v := range acc {
+		product := ZMM()
+		VMULPS_Z(Mem{Base: b, Disp: 64 * i}, x, masks[i], product)
+		VADDPS(product, v, v)
+	}
+	ADDQ(Imm(4), a)
+	ADDQ(bStep, b)
+	DECQ(k)
+	JNE(LabelRef("loop"))
+	c := base("c")
+	for i, v := range acc {
+		VMOVUPS(v, masks[i], Mem{Base: c, Disp: 64 * i})
+	}
+	VZEROUPPER()
+	RET()
+}
+
 func gemmAVX2(fused bool, masks Mem) {
 	name, doc := rounding(fused)
 	t := tile{name: name + "AVX2", maxRows: 6, lanes: 8}

@@ -20,6 +20,7 @@ var sets = map[string]func(){
 			gemmAVX512(fused)
 			gemmAVX2(fused, masks)
 		}
+		chainRowAVX512()
 		transposeAVX2()
 		spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
 		spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
