@@ -38,7 +38,10 @@ type gemm struct {
 func ceilDiv(n, by int) int { return (n + by - 1) / by }
 
 func (g *gemm) run() {
-	Parallel(g.count(), max(1, g.grain/(2*g.k*g.high*g.wide)), g.part)
+	t := takeGemmTask()
+	t.gemm = *g
+	Parallel(g.count(), max(1, g.grain/(2*g.k*g.high*g.wide)), t.work)
+	t.release()
 }
 
 // count is the number of tiles.

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -303,4 +304,14 @@ func TestAddScaled(t *testing.T) {
 		addScaled(got, x, 0.3)
 		sameBits(t, want, got, "%d elements", n)
 	}
+}
+
+// TestGemm_allocations: a product that is split allocates nothing once it is warm, but
+// for helpers; one thread has none.
+func TestGemm_allocations(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	a, b, c := Dense(noise(1, 61*67, 1), 61, 67), Dense(noise(2, 67*71, 1), 67, 71), Dense(make([]float32, 61*71), 61, 71)
+	eachVariant(t, func(t *testing.T) {
+		require.Zero(t, testing.AllocsPerRun(10, func() { Gemm(c, a, b, false, false, false) }))
+	})
 }
