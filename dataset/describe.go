@@ -203,7 +203,7 @@ func (d *Description) String() string {
 			line("", "%-16s %d", c.Name, c.Count)
 		}
 	}
-	if d.Skipped != (Skipped{}) {
+	if d.Skipped.Unlabelled+d.Skipped.Short > 0 {
 		line("left out", "%s without label or target, %s too short", plural(d.Skipped.Unlabelled, "window"), plural(d.Skipped.Short, "run"))
 	}
 	for _, note := range d.Notes {

@@ -13,6 +13,8 @@ type Index struct {
 	segment, starts []int
 	n               int
 	values, missing int // of all series
+	empty           int // series whose values are all missing
+	firstEmpty      string
 }
 
 // NewIndex reads all of s.
@@ -54,21 +56,31 @@ func (x *Index) add(one Series) {
 	x.Groups = append(x.Groups, one.Group)
 	x.segment = append(x.segment, one.Segment)
 	x.starts = append(x.starts, one.Start)
-	x.values += len(one.Values)
+	missing := 0
 	for _, v := range one.Values {
 		if v != v {
-			x.missing++
+			missing++
 		}
 	}
+	if missing == len(one.Values) {
+		if x.empty++; x.empty == 1 {
+			x.firstEmpty = one.Where
+		}
+	}
+	x.values, x.missing = x.values+len(one.Values), x.missing+missing
 }
 
-// missingNote says how many values are missing and what is done about it.
-func (x *Index) missingNote() []string {
+// missingNotes say how many values are missing and what is done about it.
+func (x *Index) missingNotes() []string {
 	if x.missing == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%.2g%% of the values of %s are missing: each is filled by the last of its channel before it, or the channel's mean where there is none",
+	notes := []string{fmt.Sprintf("%.2g%% of the values of %s are missing: each is filled by the last of its channel before it, or the channel's mean where there is none",
 		100*float64(x.missing)/float64(x.values), x.Name)}
+	if x.empty > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d series have no value at all, the first at %s: the model reads a constant there; leave them out", x.empty, x.n, x.firstEmpty))
+	}
+	return notes
 }
 
 // check refuses names that only some series have, and drops those that none has.

@@ -71,6 +71,9 @@ func (s Source) loadFiles() (Parts, error) {
 		return Parts{}, err
 	}
 	p.Missing = r.missing // also where they are of the test part alone
+	if p.Hop > p.Frame {
+		r.note(fmt.Sprintf("frames of %s, one every %d: the %d between are read by none", plural(p.Frame, "step"), p.Hop, p.Hop-p.Frame))
+	}
 	parts := Parts{Preprocess: p, Split: r.by}
 	for _, one := range []struct {
 		to   *Data
@@ -207,7 +210,7 @@ func (r *reading) read(files []string) (*opened, error) {
 		return nil, err
 	}
 	r.note(skippedNotes(stream.Skipped())...)
-	r.note(o.index.missingNote()...)
+	r.note(o.index.missingNotes()...)
 	r.missing = r.missing || o.index.missing > 0
 	return o, nil
 }
@@ -229,6 +232,9 @@ func skippedNotes(s Skipped) (notes []string) {
 	}
 	if s.Short > 0 {
 		notes = append(notes, fmt.Sprintf("%s too short for a window left out", plural(s.Short, "unbroken run")))
+	}
+	if s.Returns > 0 {
+		notes = append(notes, fmt.Sprintf("a group comes back after another %s, which no window crosses: rows of several at a time want to be sorted by group, then by time", plural(s.Returns, "time")))
 	}
 	return notes
 }

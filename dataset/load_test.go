@@ -64,6 +64,13 @@ func TestSourceNotes(t *testing.T) {
 	assert.Equal(t, SplitBySeries, parts.Split)
 	assert.Contains(t, parts.Notes, "each row is a series of 3 steps; rows that are time steps of a recording want a window")
 	assert.NotContains(t, strings.Join(parts.Notes, "\n"), "missing")
+	assert.NotContains(t, strings.Join(parts.Notes, "\n"), "frames")
+
+	s = Source{Files: []string{rowsFile(t, "gaps.ts", "@problemName A", "@univariate true", "@missing true", "@classLabel true p q", "@data", "1,2,3,4:p", "?,?,?,?:q", "?,2,3,4:q", "?,?,?,?:p")}, Split: SplitAuto, TestFraction: 0.5, Prepare: PreprocessOptions{Frame: 1, Hop: 3}}
+	parts, err = s.Load()
+	require.NoError(t, err)
+	assert.Contains(t, parts.Notes, "2 of 4 series have no value at all, the first at "+s.Files[0]+":7: the model reads a constant there; leave them out")
+	assert.Contains(t, parts.Notes, "frames of 1 step, one every 3: the 2 between are read by none")
 }
 
 // TestSourceMissing: values may be missing of what a run reads if any were of its data,

@@ -26,7 +26,7 @@ func ReadNPZ(in Input, task NPYTask) (*Stream, error) {
 	}
 	x := find("X")
 	if x.Open == nil {
-		return nil, &FormatError{File: in.Name, Saw: fmt.Sprintf("the arrays %s", listed(keys)), Want: "X and perhaps y, lengths, groups"}
+		return nil, &FormatError{File: in.Name, Saw: fmt.Sprintf("the arrays %s", listed(keys)), Want: "X and perhaps y, lengths, groups: save each part to a file of its own"}
 	}
 	s, err := ReadNPY(x, NPYOptions{Y: find("y"), Lengths: find("lengths"), Groups: find("groups"), Task: task})
 	if err != nil {

@@ -73,6 +73,9 @@ func (o RecordingOptions) Validate() error {
 	if !slices.Contains([]LabelRule{"", LabelLast, LabelMajority}, o.LabelRule) {
 		fault("label rule %q, want %s or %s", o.LabelRule, LabelLast, LabelMajority)
 	}
+	if o.LabelRule == LabelMajority && len(o.Targets) > 0 {
+		fault("label rule %q with target columns: a target is that of one step", o.LabelRule)
+	}
 	if o.Label != "" && len(o.Targets) > 0 {
 		fault("a label column %q beside target columns, want one of them", o.Label)
 	}

@@ -81,6 +81,18 @@ func TestReadRecording_skipped(t *testing.T) {
 	assert.Equal(t, []int{0, 2}, []int{c.Series[0].Segment, c.Series[1].Segment})
 }
 
+// TestReadRecording_returns counts groups that come back, which those of another file
+// do not.
+func TestReadRecording_returns(t *testing.T) {
+	const rows = "x,g\n1,p\n2,p\n3,q\n4,q\n5,p\n6,p\n7,q\n"
+	s, err := ReadRecording([]Input{Bytes("a.csv", []byte(rows)), Bytes("b.csv", []byte("x,g\n1,p\n2,p\n"))}, RecordingOptions{Group: "g", Window: 2})
+	c := collected(t, s, err)
+	assert.Equal(t, Skipped{Short: 1, Returns: 2}, c.Skipped)
+	assert.Contains(t, skippedNotes(c.Skipped), "a group comes back after another 2 times, which no window crosses: rows of several at a time want to be sorted by group, then by time")
+	s, err = ReadRecording([]Input{Bytes("a.csv", []byte("x,g\n1,p\n2,p\n3,q\n4,q\n"))}, RecordingOptions{Group: "g", Window: 2})
+	assert.Equal(t, Skipped{}, collected(t, s, err).Skipped)
+}
+
 func TestReadRecording_errors(t *testing.T) {
 	for _, tc := range []struct {
 		name, text string
@@ -91,6 +103,8 @@ func TestReadRecording_errors(t *testing.T) {
 		{"stride", "x\n1\n", RecordingOptions{Window: 1, Stride: -1}, "a stride of -1 steps"},
 		{"rule", "x\n1\n", RecordingOptions{Window: 1, LabelRule: "first"}, `label rule "first", want last or majority`},
 		{"horizon", "x\n1\n", RecordingOptions{Window: 1, Horizon: 2}, "a horizon of 2 steps without a target column"},
+		{"rule_of_targets", "x,y\n1,2\n", RecordingOptions{Window: 1, Targets: []string{"y"}, LabelRule: LabelMajority}, `label rule "majority" with target columns`},
+		{"interleaved", "x,g\n1,p\n2,q\n3,p\n4,q\n", RecordingOptions{Window: 2, Group: "g"}, "the longest unbroken run is 1 row, want window 2 + horizon 0; the rows of a group are not together: sort the file by group, then by time"},
 		{"both", "x\n1\n", RecordingOptions{Window: 1, Label: "x", Targets: []string{"x"}}, "want one of them"},
 		{"short", "x\n1\n2\n", RecordingOptions{Window: 3}, "r.csv: no window: the longest unbroken run is 2 rows, want window 3 + horizon 0"},
 		{"unlabelled", "x,k\n1,\n2,\n", RecordingOptions{Window: 1, Label: "k"}, "no window: none of 2 has a label"},

@@ -54,6 +54,7 @@ type Stream struct {
 type Skipped struct {
 	Unlabelled int `json:"unlabelled,omitempty"` // windows without label or target
 	Short      int `json:"short,omitempty"`      // unbroken runs too short for one window
+	Returns    int `json:"returns,omitempty"`    // times that a group came back after another
 }
 
 // All yields every series in the order of the file; each range over it opens

@@ -44,7 +44,7 @@ func (rec *recording) readFile(c *columns, w *windower, yield func(Series, error
 	}
 	defer t.shut()
 	w.cut()
-	w.file, w.group = c.page.in.Name, c.fileGroup
+	w.file, w.group, w.met = c.page.in.Name, c.fileGroup, map[string]bool{}
 	for {
 		row, err := t.next()
 		if errors.Is(err, io.EOF) {
@@ -60,7 +60,7 @@ func (rec *recording) readFile(c *columns, w *windower, yield func(Series, error
 				return false, err
 			}
 			w.cut()
-			w.group = name
+			w.enter(name)
 		}
 		if err := w.take(c, t, row); err != nil {
 			return false, err
@@ -87,10 +87,11 @@ type windower struct {
 	rows    int       // of the run so far
 
 	file, group string
-	segment     int // the number of the run
-	given       int // windows
-	longest     int // run
-	emitted     int // windows of the run, given or not
+	met         map[string]bool // groups of the file
+	segment     int             // the number of the run
+	given       int             // windows
+	longest     int             // run
+	emitted     int             // windows of the run, given or not
 	skipped     Skipped
 }
 
@@ -109,6 +110,15 @@ func (w *windower) cut() {
 		w.segment++
 	}
 	w.rows, w.emitted = 0, 0
+}
+
+// enter begins a run of a group.
+func (w *windower) enter(group string) {
+	w.group = group
+	if w.met[group] {
+		w.skipped.Returns++
+	}
+	w.met[group] = true
 }
 
 // take reads a row. The memory grows with the rows, up to size.
@@ -216,6 +226,10 @@ func (w *windower) whyNone() string {
 	if w.longest == 0 {
 		return ": no rows"
 	}
-	return fmt.Sprintf(": the longest unbroken run is %s, want window %d + horizon %d",
+	why := fmt.Sprintf(": the longest unbroken run is %s, want window %d + horizon %d",
 		plural(w.longest, "row"), w.options.Window, w.options.Horizon)
+	if w.skipped.Returns > 0 {
+		why += "; the rows of a group are not together: sort the file by group, then by time"
+	}
+	return why
 }

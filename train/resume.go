@@ -1,8 +1,6 @@
 package train
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,13 +17,24 @@ import (
 type progress struct {
 	Saved
 	Step    int     `json:"step"`
-	DataSum string  `json:"data_sha256"`
+	Parts   []part  `json:"parts"`
 	History []Epoch `json:"history"`
 	Running tally   `json:"running"` // the epoch that is under way
 	// BestEpoch and BestMetrics belong to the tensors that begin with best.
 	BestEpoch   int     `json:"best_epoch,omitempty"`
 	BestMetrics Metrics `json:"best_metrics"`
 }
+
+// part is what a part of the data was.
+type part struct {
+	Name      string `json:"name"`
+	Sequences int    `json:"sequences"`
+	Sum       string `json:"sha256"` // of all that a trainer reads of it
+}
+
+// ErrData is the refusal to go on with other data than a run was begun with, or with
+// none. No checkpoint of the run can be used then.
+var ErrData = errors.New("the data is not what the run was begun with")
 
 // The metadata and tensor names of a checkpoint, beside the latents.
 const (
@@ -39,13 +48,12 @@ const (
 // Checkpoint returns everything that the rest of the run depends on: a trainer
 // that Resume makes of it ends with the bytes of an uninterrupted run.
 func (t *Trainer) Checkpoint(source dataset.Source) (checkpoint.File, error) {
-	sum, err := t.fingerprint()
-	if err != nil {
+	if err := t.fingerprint(); err != nil {
 		return checkpoint.File{}, err
 	}
 	p := progress{
 		Saved: Saved{Config: t.cfg, Data: source, Task: t.task},
-		Step:  t.step, DataSum: sum, History: t.history, Running: t.running,
+		Step:  t.step, Parts: t.parts, History: t.history, Running: t.running,
 		BestEpoch: t.best.epoch, BestMetrics: t.best.metrics,
 	}
 	text, err := json.Marshal(p)
@@ -70,7 +78,9 @@ func (t *Trainer) Checkpoint(source dataset.Source) (checkpoint.File, error) {
 }
 
 // Resume makes a trainer that goes on where the one that made the checkpoint
-// stopped. It loads the data anew and refuses data that has changed.
+// stopped. It loads the data anew.
+//
+// Errors: ErrData; whatever is wrong with the checkpoint.
 func Resume(f checkpoint.File) (*Trainer, dataset.Source, error) {
 	return resume(f, dataset.Source.Load)
 }
@@ -82,19 +92,20 @@ func resume(f checkpoint.File, load func(dataset.Source) (dataset.Parts, error))
 	}
 	parts, err := load(p.Data)
 	if err != nil {
-		return nil, p.Data, err
+		return nil, p.Data, fmt.Errorf("train: resume: %w: %w", ErrData, err)
+	}
+	now, err := partsOf(parts.Train, parts.Validation)
+	if err == nil {
+		err = sameParts(p.Parts, now)
+	}
+	if err != nil {
+		return nil, p.Data, fmt.Errorf("train: resume: %w: %s: %w", ErrData, p.Data.Title(), err)
 	}
 	t, err := New(p.Config, parts.Train, parts.Validation)
 	if err != nil {
 		return nil, p.Data, err
 	}
-	sum, err := t.fingerprint()
-	if err != nil {
-		return nil, p.Data, err
-	}
-	if sum != p.DataSum {
-		return nil, p.Data, fmt.Errorf("train: resume: the data has changed: sha256 %s, was %s", sum, p.DataSum)
-	}
+	t.parts = now
 	if p.Step < 0 || p.Step > t.steps() || len(p.History) != p.Step/t.perEpoch() {
 		return nil, p.Data, fmt.Errorf("train: resume: step %d of %d, with %d epochs of %d steps", p.Step, t.steps(), len(p.History), t.perEpoch())
 	}
@@ -176,22 +187,41 @@ func (t *Trainer) restore(tensors []checkpoint.Tensor, p progress) error {
 	return t.setParams(latents)
 }
 
-// fingerprint is the SHA-256 of what a trainer reads of its data, read once.
-func (t *Trainer) fingerprint() (string, error) {
-	if t.sum != "" {
-		return t.sum, nil
+// fingerprint finds what the parts of the data are, once.
+func (t *Trainer) fingerprint() (err error) {
+	if t.parts == nil {
+		t.parts, err = partsOf(t.data, t.validation)
 	}
-	h := sha256.New()
-	for _, d := range []dataset.Data{t.data, t.validation} {
+	return err
+}
+
+// partsOf reads all of the data.
+func partsOf(training, validation dataset.Data) (all []part, err error) {
+	for i, d := range []dataset.Data{training, validation} {
 		if d == nil {
 			continue
 		}
-		sum, err := d.Sum()
-		if err != nil {
-			return "", err
+		p := part{Name: []string{"training", "validation"}[i], Sequences: d.Len()}
+		if p.Sum, err = d.Sum(); err != nil {
+			return nil, err
 		}
-		fmt.Fprintln(h, sum)
+		all = append(all, p)
 	}
-	t.sum = hex.EncodeToString(h.Sum(nil))
-	return t.sum, nil
+	return all, nil
+}
+
+// sameParts says what is not as it was.
+func sameParts(was, is []part) error {
+	if len(was) != len(is) {
+		return fmt.Errorf("it makes %d parts, and made %d", len(is), len(was))
+	}
+	for i, p := range is {
+		switch w := was[i]; {
+		case p.Sequences != w.Sequences:
+			return fmt.Errorf("the %s part has %d sequences, and had %d", p.Name, p.Sequences, w.Sequences)
+		case p.Sum != w.Sum:
+			return fmt.Errorf("the %s part has as many sequences as it had, %d, of other values, lengths or classes", p.Name, p.Sequences)
+		}
+	}
+	return nil
 }

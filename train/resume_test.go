@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -110,7 +111,14 @@ func TestResumeFaults(t *testing.T) {
 		{"step", "step 16 of 15", func(f *checkpoint.File) {
 			f.Metadata["progress"] = strings.Replace(f.Metadata["progress"], `"step":1,`, `"step":16,`, 1)
 		}, loadToy},
-		{"data", "the data has changed", func(*checkpoint.File) {}, otherData},
+		{"data", "the data is not what the run was begun with: digits: the training part has as many sequences as it had, 53, of other values", func(*checkpoint.File) {}, otherData},
+		{"more data", "the training part has 54 sequences, and had 53", func(*checkpoint.File) {}, func(dataset.Source) (dataset.Parts, error) {
+			return dataset.Parts{Train: toySet(54, 1)}, nil
+		}},
+		{"another part", "it makes 2 parts, and made 1", func(*checkpoint.File) {}, loadToyValidated},
+		{"no data", "the data is not what the run was begun with: gone", func(*checkpoint.File) {}, func(dataset.Source) (dataset.Parts, error) {
+			return dataset.Parts{}, errors.New("gone")
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := tr.Checkpoint(toySource)
@@ -118,6 +126,7 @@ func TestResumeFaults(t *testing.T) {
 			c.damage(&f)
 			_, _, err = resume(f, c.load)
 			assert.ErrorContains(t, err, c.want)
+			assert.Equal(t, strings.Contains(c.name, "data") || c.name == "another part", errors.Is(err, ErrData))
 		})
 	}
 }

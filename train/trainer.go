@@ -46,7 +46,7 @@ type Trainer struct {
 	running      tally // of the epoch that is under way
 	best         best
 	codes        Codes     // at the end of the last epoch
-	sum          string    // of the data; found when it is first asked for
+	parts        []part    // of the data; found when they are first asked for
 	recorded     []float32 // a series that is augmented
 }
 

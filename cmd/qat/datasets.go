@@ -19,7 +19,8 @@ func datasetsCommand() *cobra.Command {
 		Short: "Say what data holds and what training would do with it",
 		Long: `Say what files hold: series, lengths, channels, classes, missing values; and, by the
 same flags, what qat train would do with them: how they are split, framed and scaled,
-and the recipe that their shape asks for. Without a file, list the embedded data.`,
+and the recipe that their shape asks for; or why it would refuse them, with exit status 1.
+Without a file, list the embedded data.`,
 		Example: `  qat datasets
   qat datasets digits
   qat datasets a_TRAIN.ts --test a_TEST.ts
@@ -82,11 +83,8 @@ func (r *recipe) plan(w io.Writer, told []string) error {
 	fmt.Fprintln(w, "\nqat train would")
 	parts, err := r.source.Load()
 	if err != nil {
-		fmt.Fprintf(w, "refuse: %s\n", inFlags(err))
-		if try := remedy(err); try != "" {
-			fmt.Fprintln(w, "Try", try)
-		}
-		return nil
+		fmt.Fprintln(w, "refuse them")
+		return r.asRows(err)
 	}
 	if err := r.settle(parts.Train); err != nil {
 		return err

@@ -77,7 +77,8 @@ func TestTrainOnFiles(t *testing.T) {
 		{"ts with its test file", own, []string{"own test files: 60 to train on, 41 to test on; 2 classes"}},
 		{"ts split", own[:2], []string{"split by series: 48 to train on, 12 to test on"}},
 		{"recording by group", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "17", "--stride", "5"}, []string{"14 steps of 10 values: frames of 4 time steps, one every 1", "split by group: ", "the test part is 1 of 7 groups: s"}},
-		{"recording in frames", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "20", "--frame", "4", "--hop", "2", "--center"}, []string{"9 steps of 10 values: frames of 4 time steps, one every 2, the mean beside them"}},
+		{"recording in frames", []string{"--data", rec, "--label", "activity", "--group", "session", "--window", "20", "--frame", "4", "--hop", "2", "--center"}, []string{"9 steps of 10 values: frames of 4 time steps, one every 2, the mean beside them, channels standardised\n"}},
+		{"as they are", append([]string{"--frame", "2", "--center=false", "--raw", "--scale-inputs"}, own...), []string{"frames of 2 time steps, one every 2, not centred, channels as they are, frames too\n"}},
 		{"validation", append([]string{"--validation-fraction", "0.25", "--patience", "40"}, own...), []string{"45 to train on, 15 to validate on, 41 to test on", "  validation loss"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,13 +141,15 @@ func TestDatasets(t *testing.T) {
 		assert.Contains(t, out, want, "what train would do")
 	}
 	rec := write(t, "mine.csv", recording(1))
-	status, out, _ = command("datasets", rec, "--label", "activity", "--window", "17", "--stride", "3", "--channels", "x,y")
-	require.Equal(t, statusOK, status)
-	assert.Contains(t, out, "windows overlap")
-	assert.Contains(t, out, "Try --group ", "what train would say")
-	status, out, _ = command("datasets", rec, "--label", "activity", "--group", "session", "--window", "17")
-	require.Equal(t, statusOK, status)
-	assert.Contains(t, out, "refuse: dataset: ")
+	status, out, errs = command("datasets", rec, "--label", "activity", "--window", "17", "--stride", "3", "--channels", "x,y")
+	require.Equal(t, statusFailed, status, "as train would end")
+	assert.Contains(t, out, "walk")
+	assert.True(t, strings.HasSuffix(out, "\nqat train would\nrefuse them\n"), out)
+	assert.Contains(t, errs, "windows overlap")
+	assert.Contains(t, errs, "Try --group ", "what train would say")
+	status, _, errs = command("datasets", rec, "--label", "activity", "--group", "session", "--window", "17")
+	require.Equal(t, statusFailed, status)
+	assert.Contains(t, errs, "qat: dataset: ")
 	status, out, errs = command("datasets", path, "--json")
 	require.Equal(t, statusOK, status, errs)
 	assert.Equal(t, 60.0, lastLine(t, out)["series"])

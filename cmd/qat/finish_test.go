@@ -96,19 +96,47 @@ func TestInterruptedLastStep(t *testing.T) {
 	status, _, errs := command(append([]string{"train", "-o", alone}, quick...)...)
 	require.Equal(t, statusOK, status, errs)
 
-	o := trainOptions{recipe: newRecipe(true), dir: dir}
-	cmd := &cobra.Command{}
-	o.register(cmd.Flags())
-	require.NoError(t, cmd.ParseFlags(quick))
-	require.NoError(t, o.recipe.judge(cmd))
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	out := &endsAt{text: "epoch 1/1", end: cancel}
-	err := runTrain(ctx, o, &console{Writer: out, log: slog.New(slog.DiscardHandler)})
-	var stopped *interruption
-	require.True(t, errors.As(err, &stopped), "%v", err)
-	assert.NotContains(t, out.String(), "test accuracy")
+	out := stopAt(t, "epoch 1/1", dir, quick...)
+	assert.NotContains(t, out, "test accuracy")
 	status, _, errs = command("train", "--resume", dir)
 	require.Equal(t, statusOK, status, errs)
 	sameRuns(t, alone, dir)
+}
+
+// stopAt trains and is interrupted as soon as it says so much. It returns what it said.
+func stopAt(t *testing.T, said, dir string, args ...string) string {
+	t.Helper()
+	o := trainOptions{recipe: newRecipe(true), dir: dir, everySteps: 5}
+	cmd := &cobra.Command{}
+	o.register(cmd.Flags())
+	require.NoError(t, cmd.ParseFlags(args))
+	require.NoError(t, o.recipe.judge(cmd))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	out := &endsAt{text: said, end: cancel}
+	err := runTrain(ctx, o, &console{Writer: out, log: slog.New(slog.DiscardHandler)})
+	var stopped *interruption
+	require.True(t, errors.As(err, &stopped), "%v", err)
+	return out.String()
+}
+
+// TestResumeOtherData goes on with data that was changed: that is said once, and not
+// of each checkpoint.
+func TestResumeOtherData(t *testing.T) {
+	file := write(t, "mine.ts", waves(60, 1))
+	dir := t.TempDir()
+	stopAt(t, "epoch 3/", dir, append([]string{"--data", file, "--epochs", "9"}, small...)...)
+	for _, c := range []struct{ text, want string }{
+		{waves(66, 1), "mine: the training part has 52 sequences, and had 48"},
+		{waves(60, 2), "mine: the training part has as many sequences as it had, 48, of other values, lengths or classes"},
+		{strings.Replace(waves(60, 1), ":fast", ":quick", 1), "dataset: " + file + `: line 9, column 82 (class): saw "quick", want one of slow, fast`},
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(c.text), 0o666))
+		status, _, errs := command("train", "--resume", dir)
+		assert.Equal(t, statusFailed, status)
+		assert.Equal(t, "qat: train: resume: the data is not what the run was begun with: "+c.want+"\n", errs)
+	}
+	require.NoError(t, os.WriteFile(file, []byte(waves(60, 1)), 0o666))
+	status, _, errs := command("train", "--resume", dir)
+	assert.Equal(t, statusOK, status, errs)
 }

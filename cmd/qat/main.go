@@ -158,7 +158,7 @@ train, to 1, 1.58, 4 or 8 bits.`,
 	root.SetOut(out) // first of all: the commands for completion take it as it is
 	new(consoleFlags).register(root)
 	root.AddCommand(trainCommand(), evalCommand(), exportCommand(), predictCommand(), inspectCommand(), compareCommand(), datasetsCommand(), benchCommand())
-	root.SetFlagErrorFunc(suggestFlag)
+	root.SetFlagErrorFunc(explainFlag)
 	root.SetHelpCommand(helpCommand())
 	addCompletion(root)
 	return root

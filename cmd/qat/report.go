@@ -83,20 +83,30 @@ func describeData(w io.Writer, source dataset.Source, parts dataset.Parts) {
 	for _, note := range parts.Notes {
 		fmt.Fprintln(w, "note     ", note)
 	}
-	fmt.Fprintf(w, "inputs    %s of %s%s\n", plural(f.Steps, "step"), plural(f.Channels, "value"), frameText(parts.Preprocess))
+	fmt.Fprintf(w, "inputs    %s of %s%s\n", plural(f.Steps, "step"), plural(f.Channels, "value"), inputText(source, parts.Preprocess))
 }
 
-// frameText says how steps were made of a file's.
-func frameText(p *preprocess.Pipeline) string {
-	if p == nil || p.Frame == 1 && p.Hop == 1 {
+// inputText says how a file's steps and channels become what the model reads.
+func inputText(source dataset.Source, p *preprocess.Pipeline) string {
+	if p == nil {
 		return ""
 	}
-	text := fmt.Sprintf(": frames of %s, one every %d", plural(p.Frame, "time step"), p.Hop)
-	if p.Center {
-		text += ", the mean beside them"
+	text := ": "
+	if p.Frame > 1 || p.Hop > 1 {
+		text += fmt.Sprintf("frames of %s, one every %d, ", plural(p.Frame, "time step"), p.Hop)
+		if p.Center {
+			text += "the mean beside them, "
+		} else {
+			text += "not centred, "
+		}
+	}
+	if source.Prepare.Raw {
+		text += "channels as they are"
+	} else {
+		text += "channels standardised"
 	}
 	if p.Inputs != nil {
-		text += ", standardised"
+		text += ", frames too"
 	}
 	return text
 }

@@ -56,6 +56,9 @@ func (r *recipe) judgeFiles() error {
 	if s.Split == "" {
 		s.Split = dataset.SplitAuto
 	}
+	if ways := []string{dataset.SplitAuto, string(dataset.SplitBySeries), string(dataset.SplitByGroup), string(dataset.SplitByTime)}; !slices.Contains(ways, s.Split) {
+		return fmt.Errorf("--split %s does not go with files: want %s; series draws at random, with --leak-overlaps where windows overlap", s.Split, strings.Join(ways, ", "))
+	}
 	if len(s.Test) > 0 {
 		s.TestFraction = 0
 	}

@@ -193,10 +193,17 @@ func (o *trainOptions) checkpoints() checkpoint.Dir {
 // open makes the trainer, anew or from the last checkpoint that is whole.
 func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, err error) {
 	if o.resume != "" {
+		var other error // for which the checkpoint is not to blame
 		damaged, err := o.checkpoints().Latest(func(_ string, f checkpoint.File) (err error) {
 			t, o.source, err = train.Resume(f)
+			if errors.Is(err, train.ErrData) {
+				other, err = err, nil
+			}
 			return err
 		})
+		if other != nil {
+			return nil, parts, other
+		}
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, parts, noRunToResume(o.dir)
 		}
@@ -232,10 +239,10 @@ func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, 
 func startFrom(t *train.Trainer, path string) error {
 	m, _, err := train.Load(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("--init: %w: want the directory of a finished run, or its %s", err, latentsFile)
 	}
 	if err := t.StartFrom(m); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("--init: %s: %w", path, err)
 	}
 	return nil
 }

@@ -38,8 +38,23 @@ func oneDir(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// suggestFlag adds to the error of an unknown flag those that are like it.
-func suggestFlag(cmd *cobra.Command, err error) error {
+// wanted is what the value of a flag must be, by the flag's type; of other types the
+// value says it.
+var wanted = map[string]string{
+	"int": "a whole number", "uint64": "a whole number, 0 or more", "float64": "a number", "bool": "true or false", "duration": "a time such as 90s or 5m",
+}
+
+// explainFlag says what was wanted of a flag, and adds to the error of an unknown one
+// those that are like it.
+func explainFlag(cmd *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		flag := wrong.GetFlag()
+		if want := wanted[flag.Value.Type()]; want != "" {
+			return fmt.Errorf("--%s %q: want %s", flag.Name, wrong.GetValue(), want)
+		}
+		return fmt.Errorf("--%s: %w", flag.Name, wrong.Unwrap())
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
 		return err

@@ -73,8 +73,7 @@ func Regular(info fs.FileInfo) error {
 func HeaderLength(prefix []byte, size int64) (int, error) {
 	n := binary.LittleEndian.Uint64(prefix)
 	if n > MaxHeaderBytes {
-		return 0, fmt.Errorf("not a safetensors file, or one with a header of %d bytes, want at most %d",
-			n, MaxHeaderBytes)
+		return 0, fmt.Errorf("not a safetensors file: it begins with %q, want a header's length of at most %d", prefix[:PrefixBytes], MaxHeaderBytes)
 	}
 	if int64(n) > size-PrefixBytes {
 		return 0, fmt.Errorf("cut short: a header of %d bytes in a file of %d", n, size)
