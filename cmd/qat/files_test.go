@@ -183,8 +183,8 @@ func TestRegressionOnFiles(t *testing.T) {
 		args     []string
 		channels string
 	}{
-		{"regression", []string{"--target", "y"}, "of 1 value\n"},
-		{"forecast", []string{"--target", "x,y", "--horizon", "5"}, "of 2 values\n"},
+		{"regression", []string{"--target", "y"}, "of 1 value: channels standardised\n"},
+		{"forecast", []string{"--target", "x,y", "--horizon", "5"}, "of 2 values: channels standardised\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -230,6 +230,8 @@ func TestStreamedRun(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(dir, reportFile))
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "left out, the data is read from its files")
+	assert.Contains(t, string(page), "standardised")
+	assert.Contains(t, out, "\nbaselines      logistic regression: left out, the data is read from its files\n")
 
 	// config.json makes the run again, and flags go over it.
 	again := t.TempDir()

@@ -258,8 +258,11 @@ func (f finished) facts() []report.Facts {
 	} else {
 		data = append(data, n("classes", len(f.Task().Classes)))
 	}
-	if p := f.parts.Preprocess; p != nil && (p.Frame > 1 || p.Hop > 1) {
-		data = append(data, n("time steps of a frame", p.Frame), n("from frame to frame", p.Hop))
+	if p := f.parts.Preprocess; p != nil {
+		data = append(data, v("channels", channelText(f.source)))
+		if p.Frame > 1 || p.Hop > 1 {
+			data = append(data, n("time steps of a frame", p.Frame), n("from frame to frame", p.Hop))
+		}
 		if p.Center {
 			data = append(data, v("frames", "centred, their means beside them"))
 		}

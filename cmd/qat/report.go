@@ -100,15 +100,19 @@ func inputText(source dataset.Source, p *preprocess.Pipeline) string {
 			text += "not centred, "
 		}
 	}
-	if source.Prepare.Raw {
-		text += "channels as they are"
-	} else {
-		text += "channels standardised"
-	}
+	text += "channels " + channelText(source)
 	if p.Inputs != nil {
 		text += ", frames too"
 	}
 	return text
+}
+
+// channelText says how the channels are scaled.
+func channelText(source dataset.Source) string {
+	if source.Prepare.Raw {
+		return "as they are"
+	}
+	return "standardised"
 }
 
 // describeRecipe says what is trained and how.
@@ -151,17 +155,17 @@ func metricLines(c *console, m train.Metrics) string {
 func baselineLines(m train.Metrics, all []baseline) string {
 	var lines strings.Builder
 	for i, b := range all {
-		name, value := "", fmt.Sprintf("%.4f", b.Value)
+		head, text := "", fmt.Sprintf("%.4f, %s", b.Value, b.Name)
 		if i == 0 {
-			name = "baselines"
+			head = "baselines"
 		}
 		if m.Regression() {
-			value = fmt.Sprintf("RMSE %.5g", b.Value)
+			text = fmt.Sprintf("RMSE %.5g, %s", b.Value, b.Name)
 		}
 		if b.Skipped != "" {
-			value = b.Skipped
+			text = b.Name + ": " + b.Skipped
 		}
-		fmt.Fprintf(&lines, "%-14s %s, %s\n", name, value, b.Name)
+		fmt.Fprintf(&lines, "%-14s %s\n", head, text)
 	}
 	return lines.String()
 }

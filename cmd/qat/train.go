@@ -42,7 +42,7 @@ model to ship, curves, and a page that shows it all. The packed model is held to
 trained one on the test part first, bit for bit.
 
 Ctrl-C finishes the step, saves a checkpoint and says how to go on; a second Ctrl-C
-stops at once. A finished run in the directory is replaced, an unfinished one is not.
+stops at once, and so does the first while the trained model is measured. A finished run in the directory is replaced, an unfinished one is not.
 A resumed run ends with the bytes of an uninterrupted one.`,
 		Example: `  qat train
   qat train --data a_TRAIN.ts --test a_TEST.ts
