@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,11 +34,25 @@ func sameRuns(t *testing.T, want, got string) {
 	assert.ErrorIs(t, err, os.ErrNotExist, "a finished run has no checkpoints")
 }
 
+// chance gives series classes by chance, so that training soon makes the validation no
+// better.
+func chance(series string) string {
+	rng := rand.New(rand.NewPCG(1, 2))
+	head, lines, _ := strings.Cut(series, "@data\n")
+	var text strings.Builder
+	text.WriteString(head + "@data\n")
+	for line := range strings.Lines(lines) {
+		values := line[:strings.LastIndexByte(line, ':')]
+		text.WriteString(values + []string{":slow\n", ":fast\n"}[rng.IntN(2)])
+	}
+	return text.String()
+}
+
 // TestInterruptedFinish stops a run once it is trained, while a baseline that takes
 // seconds is computed. Early stopping ended it, and the weights are an earlier epoch's.
 func TestInterruptedFinish(t *testing.T) {
 	data := []string{
-		"--data", write(t, "a.ts", waves(4000, 1)), "--test", write(t, "b.ts", waves(4000, 2)),
+		"--data", write(t, "a.ts", chance(waves(4000, 1))), "--test", write(t, "b.ts", chance(waves(4000, 2))),
 		"--validation-fraction", "0.1", "--patience", "1", "--epochs", "9", "--learning-rate", "0.05",
 		"--hidden-size", "8", "--num-layers", "1", "--num-heads", "1", "--batch-size", "256", "--frame", "4", "--hop", "4",
 	}
