@@ -10,7 +10,6 @@ import (
 	"log"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -117,7 +116,7 @@ func (c comparison) measure() (string, error) {
 
 func median(x []float64) float64 {
 	x = slices.Sorted(slices.Values(x))
-	return x[len(x)/2]
+	return (x[len(x)/2] + x[(len(x)-1)/2]) / 2
 }
 
 // run returns the median of one process's measurement, in milliseconds.
@@ -130,14 +129,21 @@ func (c command) run() (float64, error) {
 		return 0, fmt.Errorf("%s: %w: %s", strings.Join(c.args, " "), err, cmd.Stderr)
 	}
 	var found struct {
-		Median float64 `json:"median_ms"`
+		Median      float64 `json:"median_ms"`
+		ONNXRuntime string  `json:"onnxruntime"`
 	}
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	if err := json.Unmarshal(lines[len(lines)-1], &found); err != nil || found.Median <= 0 {
 		return 0, fmt.Errorf("%s: no median in %q", strings.Join(c.args, " "), text)
 	}
+	if found.ONNXRuntime != "" {
+		ortVersion = found.ONNXRuntime
+	}
 	return found.Median, nil
 }
+
+// ortVersion is what ONNX Runtime said it is.
+var ortVersion = "not measured"
 
 // machine describes what is measured on, and with what.
 func machine() string {
@@ -169,6 +175,6 @@ func machine() string {
 	return fmt.Sprintf("%s, %d CPUs, %s/%s; %s; PyTorch %s; ONNX Runtime %s. %s.",
 		model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(),
 		first(*python, "-c", "import torch; print(torch.__version__)"),
-		strings.TrimPrefix(filepath.Base(first("readlink", "-f", *lib)), "libonnxruntime.so."),
+		ortVersion,
 		time.Now().Format("2 January 2006"))
 }

@@ -75,6 +75,9 @@ func TestKilledRun(t *testing.T) {
 		killRun(t, 11, "--epochs", "60", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2")
 	})
 	t.Run("streamed", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("minutes under the race detector")
+		}
 		said := killRun(t, 12, "--data", longRecording(t), "--label", "activity", "--group", "session", "--window", "40", "--stride", "1",
 			"--memory", "1", "--frame", "8", "--hop", "8", "--validation-fraction", "0.25", "--epochs", "60", "--patience", "8", "--learning-rate", "0.002",
 			"--jitter", "0.1", "--scaling", "0.1", "--shift", "0.1", "--dropout", "0.1", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2", "--batch-size", "31")

@@ -119,19 +119,3 @@ func ChainRows(y, x, w, bias []float32, rows int) {
 		AddRow(y[i*out:(i+1)*out], y[i*out:(i+1)*out], bias)
 	}
 }
-
-// addScaled adds s*x to y, every product rounded before it is added.
-func addScaled(y, x []float32, s float32) {
-	x = x[:len(y)]
-	i := 0
-	for ; i+4 <= len(y); i += 4 {
-		a, b := y[i:i+4:i+4], x[i:i+4:i+4]
-		a[0] += float32(s * b[0])
-		a[1] += float32(s * b[1])
-		a[2] += float32(s * b[2])
-		a[3] += float32(s * b[3])
-	}
-	for ; i < len(y); i++ {
-		y[i] += float32(s * x[i])
-	}
-}

@@ -292,20 +292,6 @@ func TestChainShort(t *testing.T) {
 	panicsWith(t, "y", 11*17-1, 11*17, func() { Chain(y[1:], x, w, make([]float32, 17), 11) })
 }
 
-// TestAddScaled covers every remainder of the unrolled loop.
-func TestAddScaled(t *testing.T) {
-	for n := range longest {
-		y, x := noise(1, n, 1), noise(2, n, 1)
-		want := slices.Clone(y)
-		for i := range want {
-			want[i] = add32(want[i], mul32(0.3, x[i]))
-		}
-		got := guardedCopy(t, y)
-		addScaled(got, x, 0.3)
-		sameBits(t, want, got, "%d elements", n)
-	}
-}
-
 // TestGemm_allocations: a product that is split allocates nothing once it is warm, but
 // for helpers; one thread has none.
 func TestGemm_allocations(t *testing.T) {

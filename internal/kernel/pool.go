@@ -15,12 +15,14 @@ type pool struct {
 	mu   sync.Mutex
 	idle []*seat // of goroutines that look for work
 	jobs []*job  // that nobody refers to
+	free []*seat // of goroutines that ended
 }
 
 // seat is where an idle goroutine finds its next job.
 type seat struct {
-	job atomic.Pointer[job]
-	_   [56]byte // a cache line to itself: it is read over and over
+	job  atomic.Pointer[job]
+	help func()   // a helper's life, from the job that is there
+	_    [48]byte // a cache line to itself: it is read over and over
 }
 
 // patience is how long a goroutine looks for what it waits for before it gives way.
@@ -59,10 +61,18 @@ func (p *pool) begin(n, parts int, f func(lo, hi int)) *job {
 		p.idle[last].job.Store(j)
 		p.idle = p.idle[:last]
 	}
-	p.mu.Unlock()
 	for range helpers {
-		go p.help(j)
+		var s *seat
+		if last := len(p.free) - 1; last >= 0 {
+			s, p.free = p.free[last], p.free[:last]
+		} else {
+			s = &seat{}
+			s.help = func() { p.help(s) }
+		}
+		s.job.Store(j)
+		go s.help()
 	}
+	p.mu.Unlock()
 	return j
 }
 
@@ -102,15 +112,16 @@ func (p *pool) release(j *job) {
 }
 
 // help is a helper's life.
-func (p *pool) help(j *job) {
-	var s seat
-	for j != nil {
+func (p *pool) help(s *seat) {
+	for j := s.job.Load(); j != nil; j = p.rise(s) {
 		j.run()
 		p.release(j)
-		p.sit(&s)
+		p.sit(s)
 		spin(func() bool { return s.job.Load() != nil })
-		j = p.rise(&s)
 	}
+	p.mu.Lock()
+	p.free = append(p.free, s)
+	p.mu.Unlock()
 }
 
 // sit makes a seat known.
