@@ -38,9 +38,12 @@ func load(p *packed.Model) *Model {
 		m.head = l.dense("head")
 		m.classes, m.targets = p.Head.Classes, p.Head.Targets
 	}
-	for i := range s.NumLayers {
-		m.blocks = append(m.blocks, l.block(fmt.Sprintf("blocks.%d", i)))
-	}
+	m.blocks = make([]block, s.NumLayers)
+	kernel.Parallel(s.NumLayers, 1, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			m.blocks[i] = l.block(fmt.Sprintf("blocks.%d", i))
+		}
+	})
 	m.final = l.norm("final_norm")
 	return m
 }

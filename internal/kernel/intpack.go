@@ -1,16 +1,24 @@
 package kernel
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // pack fills packed panels from codes [out, in].
 func (l *IntLayer) pack(codes []int8) {
-	stride := IntStride(l.in)
-	row := make([]uint8, stride)
+	if l.in == 0 || l.out == 0 {
+		return
+	}
+	bytes := unsafe.Slice((*uint8)(unsafe.Pointer(&codes[0])), l.out*l.in)
+	row := make([]uint8, IntStride(l.in))
 	for o := range l.out {
-		for k, c := range codes[o*l.in : (o+1)*l.in] {
-			row[k] = uint8(c)
+		one := bytes[o*l.in : (o+1)*l.in]
+		if len(one) < len(row) {
+			copy(row, one)
+			one = row
 		}
-		l.packRow(o, row)
+		l.packRow(o, one)
 	}
 }
 
