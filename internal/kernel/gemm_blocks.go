@@ -18,8 +18,8 @@ type gemmKernel struct {
 // the second with the panels of blockCols columns. No bit depends on them: the chain
 // of an output goes on where it left off.
 const (
-	blockSteps = 256
-	blockRows  = 480
+	blockSteps = 1024
+	blockRows  = 240
 	blockCols  = 384
 )
 

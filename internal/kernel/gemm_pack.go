@@ -4,7 +4,8 @@ package kernel
 type packKernel struct {
 	// spread copies n pieces of src, width elements each, to places of dst pitch
 	// apart, by whole vectors: it reads and writes on to a multiple of lanes.
-	spread func(dst []float32, pitch int, src []float32, width, n int)
+	// What lies ahead elements further on it asks the caches for.
+	spread func(dst []float32, pitch int, src []float32, width, n, ahead int)
 	lanes  int
 	// transpose writes the first n columns of 8 rows of src, srcRow apart, to the
 	// first 8 elements of rows of dst, dstRow apart; n is a multiple of 8 and not 0.
@@ -19,6 +20,7 @@ const (
 	packTiles  = 8    // of a that meet a copy of b
 	packStride = 256  // between a's steps
 	packPower  = 1024 // between a's rows, or a multiple: 4 KiB
+	packAhead  = 8    // steps of k that are asked for early
 )
 
 // packMargin elements part what is packed: room for spread, and strides that are
@@ -42,7 +44,7 @@ func (g *gemm) left(buf []float32, t0, t1, k0, k1, panels int) pieces {
 		p := pieces{buf, g.high*steps + packMargin, 1, g.high}
 		for k := range steps {
 			from := (k0 + k) * g.aStep
-			g.pack.row(buf[k*g.high:], p.pitch, g.a[from+i0:from+i1], g.high)
+			g.pack.row(buf[k*g.high:], p.pitch, g.a[from+i0:from+i1], g.high, packAhead*g.aStep)
 		}
 		return p
 	case g.aStep == 1 && g.aRow%packPower == 0:
@@ -67,7 +69,7 @@ func (g *gemm) right(buf []float32, p0, p1, k0, k1, tiles int) pieces {
 	if !g.transB {
 		for k := range steps {
 			from := (k0 + k) * stride
-			g.pack.row(buf[k*g.wide:], p.pitch, b[from+j0:from+j1], g.wide)
+			g.pack.row(buf[k*g.wide:], p.pitch, b[from+j0:from+j1], g.wide, packAhead*stride)
 		}
 		return p
 	}
@@ -78,11 +80,11 @@ func (g *gemm) right(buf []float32, p0, p1, k0, k1, tiles int) pieces {
 }
 
 // row copies src to pieces of width elements, pitch apart.
-func (v *packKernel) row(dst []float32, pitch int, src []float32, width int) {
+func (v *packKernel) row(dst []float32, pitch int, src []float32, width, ahead int) {
 	n := 0
 	if whole := ceilDiv(width, max(v.lanes, 1)) * v.lanes; v.spread != nil && len(src) >= whole {
 		n = (len(src)-whole)/width + 1
-		v.spread(dst, pitch, src, width, n)
+		v.spread(dst, pitch, src, width, n, ahead)
 	}
 	for ; n*width < len(src); n++ {
 		copy(dst[n*pitch:], src[n*width:min((n+1)*width, len(src))])

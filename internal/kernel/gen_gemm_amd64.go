@@ -37,9 +37,9 @@ func transposeAVX2(dst []float32, dstRow int, src []float32, srcRow int, n int)
 // spreadAVX512 is packKernel.spread by vectors of 16, one or two a piece, for n > 0.
 //
 //go:noescape
-func spreadAVX512(dst []float32, pitch int, src []float32, width int, n int)
+func spreadAVX512(dst []float32, pitch int, src []float32, width int, n int, ahead int)
 
 // spreadAVX2 is packKernel.spread by vectors of 8, one or two a piece, for n > 0.
 //
 //go:noescape
-func spreadAVX2(dst []float32, pitch int, src []float32, width int, n int)
+func spreadAVX2(dst []float32, pitch int, src []float32, width int, n int, ahead int)

@@ -39,7 +39,7 @@ DATA gemmMasks<>+124(SB)/4, $0x00000000
 GLOBL gemmMasks<>(SB), RODATA|NOPTR, $128
 
 // func gemmAVX512(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·gemmAVX512(SB), NOSPLIT, $8-129
 	MOVQ rows+0(FP), AX
 	MOVQ cols+8(FP), CX
@@ -154,6 +154,44 @@ TEXT ·gemmAVX512(SB), NOSPLIT, $8-129
 	VMOVUPS.Z 64(AX), K2, Z23
 
 start12:
+	IMUL3Q     $0x0c, R11, AX
+	ADDQ       R10, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
 loop12:
 	VMOVUPS.Z    (R8), K1, Z24
 	VMOVUPS.Z    64(R8), K2, Z25
@@ -1146,7 +1184,7 @@ loop1:
 	RET
 
 // func gemmAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·gemmAVX2(SB), NOSPLIT, $0-129
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -1211,6 +1249,20 @@ TEXT ·gemmAVX2(SB), NOSPLIT, $0-129
 	VMOVUPS 32(AX), Y11
 
 start6:
+	IMUL3Q     $0x06, R11, AX
+	ADDQ       R10, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+
 loop6:
 	VMOVUPS      (R8), Y12
 	VMOVUPS      32(R8), Y13
@@ -1561,6 +1613,20 @@ edge:
 	VMASKMOVPS 32(AX), Y14, Y11
 
 start6edge:
+	IMUL3Q     $0x06, R11, AX
+	ADDQ       R10, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+
 loop6edge:
 	VMOVUPS      (R14), Y14
 	VMASKMOVPS   (R8), Y14, Y12
@@ -1935,7 +2001,7 @@ loop1edge:
 	RET
 
 // func chainAVX512(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·chainAVX512(SB), NOSPLIT, $8-129
 	MOVQ rows+0(FP), AX
 	MOVQ cols+8(FP), CX
@@ -2050,6 +2116,44 @@ TEXT ·chainAVX512(SB), NOSPLIT, $8-129
 	VMOVUPS.Z 64(AX), K2, Z23
 
 start12:
+	IMUL3Q     $0x0c, R11, AX
+	ADDQ       R10, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
 loop12:
 	VMOVUPS.Z    (R8), K1, Z24
 	VMOVUPS.Z    64(R8), K2, Z25
@@ -3198,7 +3302,7 @@ loop1:
 	RET
 
 // func chainAVX2(rows int, cols int, k int, a []float32, aRow int, aStep int, b []float32, bStep int, c []float32, cRow int, add bool)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·chainAVX2(SB), NOSPLIT, $0-129
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -3263,6 +3367,20 @@ TEXT ·chainAVX2(SB), NOSPLIT, $0-129
 	VMOVUPS 32(AX), Y11
 
 start6:
+	IMUL3Q     $0x06, R11, AX
+	ADDQ       R10, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+
 loop6:
 	VMOVUPS      (R8), Y12
 	VMOVUPS      32(R8), Y13
@@ -3655,6 +3773,20 @@ edge:
 	VMASKMOVPS 32(AX), Y14, Y11
 
 start6edge:
+	IMUL3Q     $0x06, R11, AX
+	ADDQ       R10, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+	ADDQ       R11, AX
+	PREFETCHT0 (AX)
+
 loop6edge:
 	VMOVUPS      (R14), Y14
 	VMASKMOVPS   (R8), Y14, Y12
@@ -4183,72 +4315,80 @@ block:
 	VZEROUPPER
 	RET
 
-// func spreadAVX512(dst []float32, pitch int, src []float32, width int, n int)
-// Requires: AVX, AVX512F
-TEXT ·spreadAVX512(SB), NOSPLIT, $0-72
+// func spreadAVX512(dst []float32, pitch int, src []float32, width int, n int, ahead int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·spreadAVX512(SB), NOSPLIT, $0-80
 	MOVQ dst_base+0(FP), AX
 	MOVQ src_base+32(FP), CX
 	MOVQ pitch+24(FP), DX
 	MOVQ width+56(FP), BX
 	MOVQ n+64(FP), SI
+	MOVQ ahead+72(FP), DI
 	SHLQ $0x02, DX
 	SHLQ $0x02, BX
 	CMPQ BX, $0x40
 	JGT  two
 
 one:
-	VMOVUPS (CX), Z0
-	VMOVUPS Z0, (AX)
-	ADDQ    BX, CX
-	ADDQ    DX, AX
-	DECQ    SI
-	JNE     one
+	PREFETCHT0 (CX)(DI*4)
+	VMOVUPS    (CX), Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       BX, CX
+	ADDQ       DX, AX
+	DECQ       SI
+	JNE        one
 	VZEROUPPER
 	RET
 
 two:
-	VMOVUPS (CX), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(CX), Z0
-	VMOVUPS Z0, 64(AX)
-	ADDQ    BX, CX
-	ADDQ    DX, AX
-	DECQ    SI
-	JNE     two
+	PREFETCHT0 (CX)(DI*4)
+	VMOVUPS    (CX), Z0
+	VMOVUPS    Z0, (AX)
+	PREFETCHT0 64(CX)(DI*4)
+	VMOVUPS    64(CX), Z0
+	VMOVUPS    Z0, 64(AX)
+	ADDQ       BX, CX
+	ADDQ       DX, AX
+	DECQ       SI
+	JNE        two
 	VZEROUPPER
 	RET
 
-// func spreadAVX2(dst []float32, pitch int, src []float32, width int, n int)
-// Requires: AVX
-TEXT ·spreadAVX2(SB), NOSPLIT, $0-72
+// func spreadAVX2(dst []float32, pitch int, src []float32, width int, n int, ahead int)
+// Requires: AVX, MMX+
+TEXT ·spreadAVX2(SB), NOSPLIT, $0-80
 	MOVQ dst_base+0(FP), AX
 	MOVQ src_base+32(FP), CX
 	MOVQ pitch+24(FP), DX
 	MOVQ width+56(FP), BX
 	MOVQ n+64(FP), SI
+	MOVQ ahead+72(FP), DI
 	SHLQ $0x02, DX
 	SHLQ $0x02, BX
 	CMPQ BX, $0x20
 	JGT  two
 
 one:
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    BX, CX
-	ADDQ    DX, AX
-	DECQ    SI
-	JNE     one
+	PREFETCHT0 (CX)(DI*4)
+	VMOVUPS    (CX), Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       BX, CX
+	ADDQ       DX, AX
+	DECQ       SI
+	JNE        one
 	VZEROUPPER
 	RET
 
 two:
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ    BX, CX
-	ADDQ    DX, AX
-	DECQ    SI
-	JNE     two
+	PREFETCHT0 (CX)(DI*4)
+	VMOVUPS    (CX), Y0
+	VMOVUPS    Y0, (AX)
+	PREFETCHT0 32(CX)(DI*4)
+	VMOVUPS    32(CX), Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       BX, CX
+	ADDQ       DX, AX
+	DECQ       SI
+	JNE        two
 	VZEROUPPER
 	RET

@@ -78,6 +78,7 @@ func (t *tile) body(rows int, suffix string, acc [][2]reg.VecVirtual, zero func(
 	JEQ(LabelRef(start))
 	t.eachC(rows, acc, loadC)
 	Label(start)
+	t.prefetch(rows)
 	Label(loop)
 	step()
 	for i := 0; 3*i < rows; i++ {
@@ -89,6 +90,24 @@ func (t *tile) body(rows int, suffix string, acc [][2]reg.VecVirtual, zero func(
 	t.eachC(rows, acc, storeC)
 	VZEROUPPER()
 	RET()
+}
+
+// prefetch asks for c's rows of the next tile below a whole one, which would wait for them.
+func (t *tile) prefetch(rows int) {
+	if rows < t.maxRows {
+		return
+	}
+	p := GP64()
+	IMUL3Q(Imm(uint64(rows)), t.cRow, p)
+	ADDQ(t.c, p)
+	for i := range rows {
+		for at := 0; at < 2*4*t.lanes; at += 64 {
+			PREFETCHT0(Mem{Base: p, Disp: at})
+		}
+		if i+1 < rows {
+			ADDQ(t.cRow, p)
+		}
+	}
 }
 
 // eachC calls f with the address of each half row of c.
