@@ -4205,49 +4205,108 @@ loop1edge:
 // func chainRowAVX512(cols int, k int, a []float32, b []float32, bStep int, c []float32)
 // Requires: AVX, AVX512F
 TEXT ·chainRowAVX512(SB), NOSPLIT, $0-96
-	MOVQ   k+8(FP), AX
-	MOVQ   a_base+16(FP), DX
-	MOVQ   b_base+40(FP), BX
-	MOVQ   bStep+64(FP), SI
-	SHLQ   $0x02, SI
-	XORQ   DI, DI
-	NOTQ   DI
-	MOVQ   $0x00000040, CX
-	MOVQ   cols+0(FP), R8
-	SUBQ   R8, CX
-	SHRQ   CL, DI
-	KMOVW  DI, K1
-	SHRQ   $0x10, DI
+	MOVQ cols+0(FP), AX
+	MOVQ k+8(FP), DX
+	MOVQ a_base+16(FP), BX
+	MOVQ b_base+40(FP), SI
+	MOVQ bStep+64(FP), DI
+	MOVQ c_base+72(FP), R8
+	SHLQ $0x02, DI
+
+	// last says which columns the last vector has.
+	MOVQ   $-1, R9
+	MOVQ   AX, CX
+	NEGQ   CX
+	ANDQ   $0x0f, CX
+	SHRL   CL, R9
+	SHRL   $0x10, R9
+	KMOVW  R9, K1
+	CMPQ   AX, $0x10
+	JLE    vectors1
+	CMPQ   AX, $0x20
+	JLE    vectors2
+	CMPQ   AX, $0x30
+	JLE    vectors3
 	VPXORD Z0, Z0, Z0
-	KMOVW  DI, K2
-	SHRQ   $0x10, DI
 	VPXORD Z1, Z1, Z1
-	KMOVW  DI, K3
-	SHRQ   $0x10, DI
 	VPXORD Z2, Z2, Z2
-	KMOVW  DI, K4
-	SHRQ   $0x10, DI
 	VPXORD Z3, Z3, Z3
 
-loop:
-	VBROADCASTSS (DX), Z4
-	VMULPS.Z     (BX), Z4, K1, Z5
+loop4:
+	VBROADCASTSS (BX), Z4
+	VMULPS       (SI), Z4, Z5
 	VADDPS       Z5, Z0, Z0
-	VMULPS.Z     64(BX), Z4, K2, Z5
+	VMULPS       64(SI), Z4, Z5
 	VADDPS       Z5, Z1, Z1
-	VMULPS.Z     128(BX), Z4, K3, Z5
+	VMULPS       128(SI), Z4, Z5
 	VADDPS       Z5, Z2, Z2
-	VMULPS.Z     192(BX), Z4, K4, Z4
+	VMULPS.Z     192(SI), Z4, K1, Z4
 	VADDPS       Z4, Z3, Z3
-	ADDQ         $0x04, DX
-	ADDQ         SI, BX
-	DECQ         AX
-	JNE          loop
-	MOVQ         c_base+72(FP), AX
-	VMOVUPS      Z0, K1, (AX)
-	VMOVUPS      Z1, K2, 64(AX)
-	VMOVUPS      Z2, K3, 128(AX)
-	VMOVUPS      Z3, K4, 192(AX)
+	ADDQ         $0x04, BX
+	ADDQ         DI, SI
+	DECQ         DX
+	JNE          loop4
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, K1, 192(R8)
+	VZEROUPPER
+	RET
+
+vectors3:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+
+loop3:
+	VBROADCASTSS (BX), Z3
+	VMULPS       (SI), Z3, Z4
+	VADDPS       Z4, Z0, Z0
+	VMULPS       64(SI), Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VMULPS.Z     128(SI), Z3, K1, Z3
+	VADDPS       Z3, Z2, Z2
+	ADDQ         $0x04, BX
+	ADDQ         DI, SI
+	DECQ         DX
+	JNE          loop3
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, K1, 128(R8)
+	VZEROUPPER
+	RET
+
+vectors2:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+loop2:
+	VBROADCASTSS (BX), Z2
+	VMULPS       (SI), Z2, Z3
+	VADDPS       Z3, Z0, Z0
+	VMULPS.Z     64(SI), Z2, K1, Z2
+	VADDPS       Z2, Z1, Z1
+	ADDQ         $0x04, BX
+	ADDQ         DI, SI
+	DECQ         DX
+	JNE          loop2
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, K1, 64(R8)
+	VZEROUPPER
+	RET
+
+vectors1:
+	VPXORD Z0, Z0, Z0
+
+loop1:
+	VBROADCASTSS (BX), Z1
+	VMULPS.Z     (SI), Z1, K1, Z1
+	VADDPS       Z1, Z0, Z0
+	ADDQ         $0x04, BX
+	ADDQ         DI, SI
+	DECQ         DX
+	JNE          loop1
+	VMOVUPS      Z0, K1, (R8)
 	VZEROUPPER
 	RET
 

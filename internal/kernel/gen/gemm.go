@@ -188,46 +188,62 @@ func gemmAVX512(fused bool) {
 	}
 }
 
-// chainRowAVX512 is one row of up to 64 columns: as many chains side by side as keep the
-// CPU busy.
+// chainRowAVX512 is one row of up to 64 columns: as many chains side by side as there are
+// columns for.
 func chainRowAVX512() {
 	TEXT("chainRowAVX512", NOSPLIT, "func(cols, k int, a, b []float32, bStep int, c []float32)")
 	Pragma("noescape")
 	Doc("chainRowAVX512 is gemmKernel.row, each product rounded before it is added.")
-	k, a, b, bStep := param("k"), base("a"), base("b"), param("bStep")
+	cols, k, a, b, bStep, c := param("cols"), param("k"), base("a"), base("b"), param("bStep"), base("c")
 	SHLQ(Imm(2), bStep)
-	mask := GP64()
-	XORQ(mask, mask)
-	NOTQ(mask)
-	MOVQ(U32(64), reg.RCX)
-	SUBQ(param("cols"), reg.RCX)
-	SHRQ(reg.CL, mask)
-	var masks [4]reg.OpmaskVirtual
-	var acc [4]reg.VecVirtual
-	for i := range masks {
-		masks[i], acc[i] = K(), ZMM()
-		KMOVW(mask.As32(), masks[i])
-		SHRQ(Imm(16), mask)
-		VPXORD(acc[i], acc[i], acc[i])
+	Comment("last says which columns the last vector has.")
+	mask, last := GP64(), K()
+	MOVQ(I32(-1), mask)
+	MOVQ(cols, reg.RCX)
+	NEGQ(reg.RCX)
+	ANDQ(Imm(15), reg.RCX)
+	SHRL(reg.CL, mask.As32())
+	SHRL(Imm(16), mask.As32())
+	KMOVW(mask.As32(), last)
+	for vectors := 1; vectors < 4; vectors++ {
+		CMPQ(cols, Imm(uint64(16*vectors)))
+		JLE(LabelRef(fmt.Sprint("vectors", vectors)))
 	}
-	Label("loop")
-	x := ZMM()
-	VBROADCASTSS(Mem{Base: a}, x)
-	for i, v := range acc {
-		product := ZMM()
-		VMULPS_Z(Mem{Base: b, Disp: 64 * i}, x, masks[i], product)
-		VADDPS(product, v, v)
+	for vectors := 4; vectors > 0; vectors-- {
+		Label(fmt.Sprint("vectors", vectors))
+		acc := make([]reg.VecVirtual, vectors)
+		for i := range acc {
+			acc[i] = ZMM()
+			VPXORD(acc[i], acc[i], acc[i])
+		}
+		loop := fmt.Sprint("loop", vectors)
+		Label(loop)
+		x := ZMM()
+		VBROADCASTSS(Mem{Base: a}, x)
+		for i, v := range acc {
+			product, from := ZMM(), Mem{Base: b, Disp: 64 * i}
+			if i == vectors-1 {
+				VMULPS_Z(from, x, last, product)
+			} else {
+				VMULPS(from, x, product)
+			}
+			VADDPS(product, v, v)
+		}
+		ADDQ(Imm(4), a)
+		ADDQ(bStep, b)
+		DECQ(k)
+		JNE(LabelRef(loop))
+		for i, v := range acc {
+			to := Mem{Base: c, Disp: 64 * i}
+			if i == vectors-1 {
+				VMOVUPS(v, last, to)
+			} else {
+				VMOVUPS(v, to)
+			}
+		}
+		VZEROUPPER()
+		RET()
 	}
-	ADDQ(Imm(4), a)
-	ADDQ(bStep, b)
-	DECQ(k)
-	JNE(LabelRef("loop"))
-	c := base("c")
-	for i, v := range acc {
-		VMOVUPS(v, masks[i], Mem{Base: c, Disp: 64 * i})
-	}
-	VZEROUPPER()
-	RET()
 }
 
 func gemmAVX2(fused bool, masks Mem) {
