@@ -137,11 +137,10 @@ func (x *attendance) run(from, n int, buf []float32) {
 		k.rows(rows, end, x.d, x.query[lo*x.queryStride:], x.queryStride, x.keys, x.keyStride, w, width)
 		for i := range rows {
 			row, t := w[i*width:(i+1)*width], from+lo+i+1
-			multiply(row[:roundUp(t)], x.scale)
 			for j := t; j < width; j++ {
 				row[j] = minusInf // whose weight is +0, which changes no sum
 			}
-			softmax(row, x.epsilon)
+			softmax(row, x.scale, x.epsilon)
 			if x.weights != nil {
 				kept := x.weights[(lo+i)*x.weightStride:][:from+n]
 				clear(kept[copy(kept, row[:t]):])
@@ -199,10 +198,4 @@ func startOf(first []int, b int) int {
 		return 0
 	}
 	return first[b]
-}
-
-// softmax replaces s by its softmax.
-func softmax(s []float32, epsilon float32) {
-	total := expSum(s, s, largest(s)) + epsilon
-	divide(s, total)
 }

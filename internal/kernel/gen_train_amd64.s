@@ -345,7 +345,7 @@ TEXT ·siluBackwardAVX512(SB), NOSPLIT, $0-72
 	MOVQ      dx_len+8(FP), BX
 	VMOVDQU64 trainConstants<>+0(SB), Z0
 
-loop:
+loop1:
 	VMOVDQU64   (CX), Z1
 	VPXORD      trainConstants<>+64(SB), Z1, Z3
 	VMOVDQU64   trainConstants<>+128(SB), Z4
@@ -385,7 +385,7 @@ loop:
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, CX
 	SUBQ        $0x10, BX
-	JNE         loop
+	JNE         loop1
 	VZEROUPPER
 	RET
 
@@ -405,7 +405,7 @@ TEXT ·normSumsAVX512(SB), NOSPLIT, $0-256
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
 
-loop:
+loop1:
 	VMOVDQU64 (BX), Z4
 	VSUBPS    Z0, Z4, Z4
 	VMULPS    Z1, Z4, Z4
@@ -425,7 +425,7 @@ loop:
 	ADDQ      $0x40, SI
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, DI
-	JNE       loop
+	JNE       loop1
 	LEAQ      lanes_0+128(FP), AX
 	VMOVDQU64 Z2, (AX)
 	VMOVDQU64 Z3, 64(AX)
@@ -449,7 +449,7 @@ TEXT ·normInputAVX512(SB), NOSPLIT, $0-112
 	MOVSS        dot+108(FP), X3
 	VBROADCASTSS X3, Z3
 
-loop:
+loop1:
 	VMOVDQU64 (DX), Z4
 	VSUBPS    Z0, Z4, Z4
 	VMULPS    Z1, Z4, Z4
@@ -465,7 +465,7 @@ loop:
 	ADDQ      $0x40, BX
 	ADDQ      $0x40, DX
 	SUBQ      $0x10, SI
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -494,7 +494,7 @@ TEXT ·dropoutAVX512(SB), NOSPLIT, $0-64
 	VMOVQ        BX, X5
 	VPBROADCASTQ X5, Z5
 
-loop:
+loop1:
 	VPSRLQ    $0x1e, Z2, Z6
 	VPXORQ    Z6, Z2, Z6
 	VPMULLQ   Z4, Z6, Z6
@@ -511,7 +511,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -524,7 +524,7 @@ TEXT ·dequantizeAVX512(SB), NOSPLIT, $0-52
 	MOVSS        scale+48(FP), X0
 	VBROADCASTSS X0, Z0
 
-loop:
+loop1:
 	VPMOVSXBD (CX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z0, Z1, Z1
@@ -532,7 +532,7 @@ loop:
 	ADDQ      $0x10, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -545,13 +545,13 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-52
 	MOVSS        by+48(FP), X0
 	VBROADCASTSS X0, Z0
 
-loop:
+loop1:
 	VMULPS    (CX), Z0, Z1
 	VMOVDQU64 Z1, (AX)
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -563,7 +563,7 @@ TEXT ·scaleEachAVX512(SB), NOSPLIT, $0-72
 	MOVQ by_base+48(FP), DX
 	MOVQ y_len+8(FP), BX
 
-loop:
+loop1:
 	VMOVDQU64 (CX), Z0
 	VMULPS    (DX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -571,7 +571,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, BX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -583,14 +583,14 @@ TEXT ·dotLanesAVX512(SB), NOSPLIT, $0-112
 	MOVQ   x_len+8(FP), DX
 	VPXORD Z0, Z0, Z0
 
-loop:
+loop1:
 	VMOVDQU64 (AX), Z1
 	VMULPS    (CX), Z1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      $0x40, AX
 	ADDQ      $0x40, CX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	LEAQ      lanes_0+48(FP), AX
 	VMOVDQU64 Z0, (AX)
 	VZEROUPPER
@@ -607,7 +607,7 @@ TEXT ·softmaxBackwardAVX512(SB), NOSPLIT, $0-56
 	MOVSS        scale+52(FP), X1
 	VBROADCASTSS X1, Z1
 
-loop:
+loop1:
 	VMOVDQU64 (AX), Z2
 	VSUBPS    Z0, Z2, Z2
 	VMULPS    (CX), Z2, Z2
@@ -616,7 +616,7 @@ loop:
 	ADDQ      $0x40, AX
 	ADDQ      $0x40, CX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -633,7 +633,7 @@ TEXT ·codesAVX512(SB), NOSPLIT, $0-56
 	VPXORD       trainConstants<>+64(SB), Z1, Z2
 	VMOVDQU64    trainConstants<>+256(SB), Z3
 
-loop:
+loop1:
 	VMOVDQU64 (CX), Z4
 	VDIVPS    Z0, Z4, Z4
 	VMAXPS    Z2, Z4, Z4
@@ -644,7 +644,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -660,7 +660,7 @@ TEXT ·codesEachAVX512(SB), NOSPLIT, $0-76
 	VPXORD       trainConstants<>+64(SB), Z0, Z1
 	VMOVDQU64    trainConstants<>+256(SB), Z2
 
-loop:
+loop1:
 	VMOVDQU64 (CX), Z3
 	VDIVPS    (DX), Z3, Z3
 	VMAXPS    Z1, Z3, Z3
@@ -672,7 +672,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, BX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -686,7 +686,7 @@ TEXT ·signsAVX512(SB), NOSPLIT, $0-48
 	VMOVDQU64 trainConstants<>+896(SB), Z1
 	VPXORD    Z2, Z2, Z2
 
-loop:
+loop1:
 	VMOVDQU64 (CX), Z3
 	VCMPPS    $0x0d, Z2, Z3, K1
 	VBLENDMPS Z0, Z1, K1, Z4
@@ -694,7 +694,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -706,7 +706,7 @@ TEXT ·absLanesAVX512(SB), NOSPLIT, $0-152
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 
-loop:
+loop1:
 	VCVTPS2PD (AX), Z2
 	VPSLLQ    $0x01, Z2, Z2
 	VPSRLQ    $0x01, Z2, Z2
@@ -717,7 +717,7 @@ loop:
 	VADDPD    Z2, Z1, Z1
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, CX
-	JNE       loop
+	JNE       loop1
 	LEAQ      lanes_0+24(FP), AX
 	VMOVDQU64 Z0, (AX)
 	VMOVDQU64 Z1, 64(AX)
@@ -732,7 +732,7 @@ TEXT ·squareLanes64AVX512(SB), NOSPLIT, $0-152
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 
-loop:
+loop1:
 	VCVTPS2PD (AX), Z2
 	VMULPD    Z2, Z2, Z2
 	VADDPD    Z2, Z0, Z0
@@ -741,7 +741,7 @@ loop:
 	VADDPD    Z2, Z1, Z1
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, CX
-	JNE       loop
+	JNE       loop1
 	LEAQ      lanes_0+24(FP), AX
 	VMOVDQU64 Z0, (AX)
 	VMOVDQU64 Z1, 64(AX)
@@ -755,7 +755,7 @@ TEXT ·addAbsAVX512(SB), NOSPLIT, $0-48
 	MOVQ kept_base+0(FP), CX
 	MOVQ w_len+32(FP), DX
 
-loop:
+loop1:
 	VCVTPS2PD (AX), Z0
 	VPSLLQ    $0x01, Z0, Z0
 	VPSRLQ    $0x01, Z0, Z0
@@ -770,7 +770,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -781,7 +781,7 @@ TEXT ·largestEachAVX512(SB), NOSPLIT, $0-48
 	MOVQ kept_base+0(FP), CX
 	MOVQ w_len+32(FP), DX
 
-loop:
+loop1:
 	VMOVDQU64 (AX), Z0
 	VPANDD    trainConstants<>+960(SB), Z0, Z0
 	VPMAXUD   (CX), Z0, Z0
@@ -789,7 +789,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -821,7 +821,7 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-136
 	MOVSS        decay+132(FP), X9
 	VBROADCASTSS X9, Z9
 
-loop:
+loop1:
 	VCVTPS2PD    (CX), Z11
 	VMULPD       Z0, Z11, Z11
 	VCVTPD2PS    Z11, Y10
@@ -858,7 +858,7 @@ loop:
 	ADDQ         $0x40, BX
 	ADDQ         $0x40, AX
 	SUBQ         $0x10, SI
-	JNE          loop
+	JNE          loop1
 	VZEROUPPER
 	RET
 
@@ -871,7 +871,7 @@ TEXT ·siluBackwardAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	VMOVDQU trainConstants<>+0(SB), Y0
 
-loop:
+loop1:
 	VMOVDQU    (CX), Y1
 	VPXOR      trainConstants<>+64(SB), Y1, Y3
 	VMULPS     trainConstants<>+192(SB), Y3, Y2
@@ -972,7 +972,7 @@ loop:
 	ADDQ       $0x40, DX
 	ADDQ       $0x40, CX
 	SUBQ       $0x10, BX
-	JNE        loop
+	JNE        loop1
 	VZEROUPPER
 	RET
 
@@ -994,7 +994,7 @@ TEXT ·normSumsAVX2(SB), NOSPLIT, $0-256
 	VPXOR        Y4, Y4, Y4
 	VPXOR        Y5, Y5, Y5
 
-loop:
+loop1:
 	VMOVDQU (BX), Y6
 	VSUBPS  Y0, Y6, Y6
 	VMULPS  Y1, Y6, Y6
@@ -1027,7 +1027,7 @@ loop:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DI
-	JNE     loop
+	JNE     loop1
 	LEAQ    lanes_0+128(FP), AX
 	VMOVDQU Y2, (AX)
 	VMOVDQU Y3, 32(AX)
@@ -1053,7 +1053,7 @@ TEXT ·normInputAVX2(SB), NOSPLIT, $0-112
 	MOVSS        dot+108(FP), X3
 	VBROADCASTSS X3, Y3
 
-loop:
+loop1:
 	VMOVDQU (DX), Y4
 	VSUBPS  Y0, Y4, Y4
 	VMULPS  Y1, Y4, Y4
@@ -1079,7 +1079,7 @@ loop:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, SI
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1115,7 +1115,7 @@ TEXT ·dropoutAVX2(SB), NOSPLIT, $0-64
 	VMOVQ        BX, X8
 	VPBROADCASTQ X8, Y8
 
-loop:
+loop1:
 	VPSRLQ   $0x1e, Y4, Y9
 	VPXOR    Y9, Y4, Y9
 	VPSRLQ   $0x20, Y9, Y10
@@ -1173,7 +1173,7 @@ loop:
 	ADDQ     $0x40, CX
 	ADDQ     $0x40, AX
 	SUBQ     $0x10, DX
-	JNE      loop
+	JNE      loop1
 	VZEROUPPER
 	RET
 
@@ -1186,7 +1186,7 @@ TEXT ·dequantizeAVX2(SB), NOSPLIT, $0-52
 	MOVSS        scale+48(FP), X0
 	VBROADCASTSS X0, Y0
 
-loop:
+loop1:
 	VPMOVSXBD (CX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y0, Y1, Y1
@@ -1198,7 +1198,7 @@ loop:
 	ADDQ      $0x10, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -1211,7 +1211,7 @@ TEXT ·scaleAVX2(SB), NOSPLIT, $0-52
 	MOVSS        by+48(FP), X0
 	VBROADCASTSS X0, Y0
 
-loop:
+loop1:
 	VMULPS  (CX), Y0, Y1
 	VMOVDQU Y1, (AX)
 	VMULPS  32(CX), Y0, Y1
@@ -1219,7 +1219,7 @@ loop:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, DX
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1231,7 +1231,7 @@ TEXT ·scaleEachAVX2(SB), NOSPLIT, $0-72
 	MOVQ by_base+48(FP), DX
 	MOVQ y_len+8(FP), BX
 
-loop:
+loop1:
 	VMOVDQU (CX), Y0
 	VMULPS  (DX), Y0, Y0
 	VMOVDQU Y0, (AX)
@@ -1242,7 +1242,7 @@ loop:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, BX
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1255,7 +1255,7 @@ TEXT ·dotLanesAVX2(SB), NOSPLIT, $0-112
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 
-loop:
+loop1:
 	VMOVDQU (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1265,7 +1265,7 @@ loop:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JNE     loop
+	JNE     loop1
 	LEAQ    lanes_0+48(FP), AX
 	VMOVDQU Y0, (AX)
 	VMOVDQU Y1, 32(AX)
@@ -1283,7 +1283,7 @@ TEXT ·softmaxBackwardAVX2(SB), NOSPLIT, $0-56
 	MOVSS        scale+52(FP), X1
 	VBROADCASTSS X1, Y1
 
-loop:
+loop1:
 	VMOVDQU (AX), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  (CX), Y2, Y2
@@ -1297,7 +1297,7 @@ loop:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1314,7 +1314,7 @@ TEXT ·codesAVX2(SB), NOSPLIT, $0-56
 	VPXOR        trainConstants<>+64(SB), Y1, Y2
 	VMOVDQU      trainConstants<>+256(SB), Y3
 
-loop:
+loop1:
 	VMOVDQU (CX), Y4
 	VDIVPS  Y0, Y4, Y4
 	VMAXPS  Y2, Y4, Y4
@@ -1332,7 +1332,7 @@ loop:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, DX
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1348,7 +1348,7 @@ TEXT ·codesEachAVX2(SB), NOSPLIT, $0-76
 	VPXOR        trainConstants<>+64(SB), Y0, Y1
 	VMOVDQU      trainConstants<>+256(SB), Y2
 
-loop:
+loop1:
 	VMOVDQU (CX), Y3
 	VDIVPS  (DX), Y3, Y3
 	VMAXPS  Y1, Y3, Y3
@@ -1367,7 +1367,7 @@ loop:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, BX
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1381,7 +1381,7 @@ TEXT ·signsAVX2(SB), NOSPLIT, $0-48
 	VMOVDQU trainConstants<>+896(SB), Y1
 	VPXOR   Y2, Y2, Y2
 
-loop:
+loop1:
 	VMOVDQU   (CX), Y3
 	VCMPPS    $0x0d, Y2, Y3, Y3
 	VBLENDVPS Y3, Y0, Y1, Y3
@@ -1393,7 +1393,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -1407,7 +1407,7 @@ TEXT ·absLanesAVX2(SB), NOSPLIT, $0-152
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 
-loop:
+loop1:
 	VCVTPS2PD (AX), Y4
 	VPSLLQ    $0x01, Y4, Y4
 	VPSRLQ    $0x01, Y4, Y4
@@ -1426,7 +1426,7 @@ loop:
 	VADDPD    Y4, Y3, Y3
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, CX
-	JNE       loop
+	JNE       loop1
 	LEAQ      lanes_0+24(FP), AX
 	VMOVDQU   Y0, (AX)
 	VMOVDQU   Y1, 32(AX)
@@ -1445,7 +1445,7 @@ TEXT ·squareLanes64AVX2(SB), NOSPLIT, $0-152
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 
-loop:
+loop1:
 	VCVTPS2PD (AX), Y4
 	VMULPD    Y4, Y4, Y4
 	VADDPD    Y4, Y0, Y0
@@ -1460,7 +1460,7 @@ loop:
 	VADDPD    Y4, Y3, Y3
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, CX
-	JNE       loop
+	JNE       loop1
 	LEAQ      lanes_0+24(FP), AX
 	VMOVDQU   Y0, (AX)
 	VMOVDQU   Y1, 32(AX)
@@ -1476,7 +1476,7 @@ TEXT ·addAbsAVX2(SB), NOSPLIT, $0-48
 	MOVQ kept_base+0(FP), CX
 	MOVQ w_len+32(FP), DX
 
-loop:
+loop1:
 	VCVTPS2PD (AX), Y0
 	VPSLLQ    $0x01, Y0, Y0
 	VPSRLQ    $0x01, Y0, Y0
@@ -1501,7 +1501,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -1512,7 +1512,7 @@ TEXT ·largestEachAVX2(SB), NOSPLIT, $0-48
 	MOVQ kept_base+0(FP), CX
 	MOVQ w_len+32(FP), DX
 
-loop:
+loop1:
 	VMOVDQU (AX), Y0
 	VPAND   trainConstants<>+960(SB), Y0, Y0
 	VPMAXUD (CX), Y0, Y0
@@ -1524,7 +1524,7 @@ loop:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, DX
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1540,7 +1540,7 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-136
 	VBROADCASTSD X0, Y0
 	VMOVDQU      trainConstants<>+1024(SB), Y1
 
-loop:
+loop1:
 	VCVTPS2PD    (CX), Y3
 	VMULPD       Y0, Y3, Y3
 	VCVTPD2PSY   Y3, X2
@@ -1624,6 +1624,6 @@ loop:
 	ADDQ         $0x40, BX
 	ADDQ         $0x40, AX
 	SUBQ         $0x10, SI
-	JNE          loop
+	JNE          loop1
 	VZEROUPPER
 	RET

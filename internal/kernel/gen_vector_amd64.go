@@ -9,25 +9,10 @@ package kernel
 //go:noescape
 func siluAVX512(y []float32, x []float32)
 
-// expSumAVX512 is vectorKernel.expSum.
+// softmaxAVX512 is vectorKernel.softmax.
 //
 //go:noescape
-func expSumAVX512(y []float32, x []float32, largest float32) (lanes [16]float32)
-
-// divideAVX512 is vectorKernel.divide.
-//
-//go:noescape
-func divideAVX512(y []float32, by float32)
-
-// multiplyAVX512 is vectorKernel.multiply.
-//
-//go:noescape
-func multiplyAVX512(y []float32, by float32)
-
-// largestAVX512 is vectorKernel.largest.
-//
-//go:noescape
-func largestAVX512(x []float32) float32
+func softmaxAVX512(y []float32, scale float32, epsilon float32)
 
 // sumLanesAVX512 is vectorKernel.sumLanes.
 //
@@ -69,25 +54,10 @@ func quantizeAVX512(codes []int8, x []float32, scale float32) int32
 //go:noescape
 func siluAVX2(y []float32, x []float32)
 
-// expSumAVX2 is vectorKernel.expSum.
+// softmaxAVX2 is vectorKernel.softmax.
 //
 //go:noescape
-func expSumAVX2(y []float32, x []float32, largest float32) (lanes [16]float32)
-
-// divideAVX2 is vectorKernel.divide.
-//
-//go:noescape
-func divideAVX2(y []float32, by float32)
-
-// multiplyAVX2 is vectorKernel.multiply.
-//
-//go:noescape
-func multiplyAVX2(y []float32, by float32)
-
-// largestAVX2 is vectorKernel.largest.
-//
-//go:noescape
-func largestAVX2(x []float32) float32
+func softmaxAVX2(y []float32, scale float32, epsilon float32)
 
 // sumLanesAVX2 is vectorKernel.sumLanes.
 //

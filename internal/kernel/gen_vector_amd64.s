@@ -228,71 +228,87 @@ DATA vectorConstants<>+880(SB)/4, $0xc2aeac4f
 DATA vectorConstants<>+884(SB)/4, $0xc2aeac4f
 DATA vectorConstants<>+888(SB)/4, $0xc2aeac4f
 DATA vectorConstants<>+892(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+896(SB)/4, $0x7fffffff
-DATA vectorConstants<>+900(SB)/4, $0x7fffffff
-DATA vectorConstants<>+904(SB)/4, $0x7fffffff
-DATA vectorConstants<>+908(SB)/4, $0x7fffffff
-DATA vectorConstants<>+912(SB)/4, $0x7fffffff
-DATA vectorConstants<>+916(SB)/4, $0x7fffffff
-DATA vectorConstants<>+920(SB)/4, $0x7fffffff
-DATA vectorConstants<>+924(SB)/4, $0x7fffffff
-DATA vectorConstants<>+928(SB)/4, $0x7fffffff
-DATA vectorConstants<>+932(SB)/4, $0x7fffffff
-DATA vectorConstants<>+936(SB)/4, $0x7fffffff
-DATA vectorConstants<>+940(SB)/4, $0x7fffffff
-DATA vectorConstants<>+944(SB)/4, $0x7fffffff
-DATA vectorConstants<>+948(SB)/4, $0x7fffffff
-DATA vectorConstants<>+952(SB)/4, $0x7fffffff
-DATA vectorConstants<>+956(SB)/4, $0x7fffffff
-DATA vectorConstants<>+960(SB)/4, $0x0000007f
-DATA vectorConstants<>+964(SB)/4, $0x0000007f
-DATA vectorConstants<>+968(SB)/4, $0x0000007f
-DATA vectorConstants<>+972(SB)/4, $0x0000007f
-DATA vectorConstants<>+976(SB)/4, $0x0000007f
-DATA vectorConstants<>+980(SB)/4, $0x0000007f
-DATA vectorConstants<>+984(SB)/4, $0x0000007f
-DATA vectorConstants<>+988(SB)/4, $0x0000007f
-DATA vectorConstants<>+992(SB)/4, $0x0000007f
-DATA vectorConstants<>+996(SB)/4, $0x0000007f
-DATA vectorConstants<>+1000(SB)/4, $0x0000007f
-DATA vectorConstants<>+1004(SB)/4, $0x0000007f
-DATA vectorConstants<>+1008(SB)/4, $0x0000007f
-DATA vectorConstants<>+1012(SB)/4, $0x0000007f
-DATA vectorConstants<>+1016(SB)/4, $0x0000007f
-DATA vectorConstants<>+1020(SB)/4, $0x0000007f
-DATA vectorConstants<>+1024(SB)/4, $0x7f800000
-DATA vectorConstants<>+1028(SB)/4, $0x7f800000
-DATA vectorConstants<>+1032(SB)/4, $0x7f800000
-DATA vectorConstants<>+1036(SB)/4, $0x7f800000
-DATA vectorConstants<>+1040(SB)/4, $0x7f800000
-DATA vectorConstants<>+1044(SB)/4, $0x7f800000
-DATA vectorConstants<>+1048(SB)/4, $0x7f800000
-DATA vectorConstants<>+1052(SB)/4, $0x7f800000
-DATA vectorConstants<>+1056(SB)/4, $0x7f800000
-DATA vectorConstants<>+1060(SB)/4, $0x7f800000
-DATA vectorConstants<>+1064(SB)/4, $0x7f800000
-DATA vectorConstants<>+1068(SB)/4, $0x7f800000
-DATA vectorConstants<>+1072(SB)/4, $0x7f800000
-DATA vectorConstants<>+1076(SB)/4, $0x7f800000
-DATA vectorConstants<>+1080(SB)/4, $0x7f800000
-DATA vectorConstants<>+1084(SB)/4, $0x7f800000
-DATA vectorConstants<>+1088(SB)/4, $0x42b17217
-DATA vectorConstants<>+1092(SB)/4, $0x42b17217
-DATA vectorConstants<>+1096(SB)/4, $0x42b17217
-DATA vectorConstants<>+1100(SB)/4, $0x42b17217
-DATA vectorConstants<>+1104(SB)/4, $0x42b17217
-DATA vectorConstants<>+1108(SB)/4, $0x42b17217
-DATA vectorConstants<>+1112(SB)/4, $0x42b17217
-DATA vectorConstants<>+1116(SB)/4, $0x42b17217
-DATA vectorConstants<>+1120(SB)/4, $0x42b17217
-DATA vectorConstants<>+1124(SB)/4, $0x42b17217
-DATA vectorConstants<>+1128(SB)/4, $0x42b17217
-DATA vectorConstants<>+1132(SB)/4, $0x42b17217
-DATA vectorConstants<>+1136(SB)/4, $0x42b17217
-DATA vectorConstants<>+1140(SB)/4, $0x42b17217
-DATA vectorConstants<>+1144(SB)/4, $0x42b17217
-DATA vectorConstants<>+1148(SB)/4, $0x42b17217
-GLOBL vectorConstants<>(SB), RODATA|NOPTR, $1152
+DATA vectorConstants<>+896(SB)/4, $0xff800000
+DATA vectorConstants<>+900(SB)/4, $0xff800000
+DATA vectorConstants<>+904(SB)/4, $0xff800000
+DATA vectorConstants<>+908(SB)/4, $0xff800000
+DATA vectorConstants<>+912(SB)/4, $0xff800000
+DATA vectorConstants<>+916(SB)/4, $0xff800000
+DATA vectorConstants<>+920(SB)/4, $0xff800000
+DATA vectorConstants<>+924(SB)/4, $0xff800000
+DATA vectorConstants<>+928(SB)/4, $0xff800000
+DATA vectorConstants<>+932(SB)/4, $0xff800000
+DATA vectorConstants<>+936(SB)/4, $0xff800000
+DATA vectorConstants<>+940(SB)/4, $0xff800000
+DATA vectorConstants<>+944(SB)/4, $0xff800000
+DATA vectorConstants<>+948(SB)/4, $0xff800000
+DATA vectorConstants<>+952(SB)/4, $0xff800000
+DATA vectorConstants<>+956(SB)/4, $0xff800000
+DATA vectorConstants<>+960(SB)/4, $0x7fffffff
+DATA vectorConstants<>+964(SB)/4, $0x7fffffff
+DATA vectorConstants<>+968(SB)/4, $0x7fffffff
+DATA vectorConstants<>+972(SB)/4, $0x7fffffff
+DATA vectorConstants<>+976(SB)/4, $0x7fffffff
+DATA vectorConstants<>+980(SB)/4, $0x7fffffff
+DATA vectorConstants<>+984(SB)/4, $0x7fffffff
+DATA vectorConstants<>+988(SB)/4, $0x7fffffff
+DATA vectorConstants<>+992(SB)/4, $0x7fffffff
+DATA vectorConstants<>+996(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1000(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1004(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1008(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1012(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1016(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1020(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1024(SB)/4, $0x0000007f
+DATA vectorConstants<>+1028(SB)/4, $0x0000007f
+DATA vectorConstants<>+1032(SB)/4, $0x0000007f
+DATA vectorConstants<>+1036(SB)/4, $0x0000007f
+DATA vectorConstants<>+1040(SB)/4, $0x0000007f
+DATA vectorConstants<>+1044(SB)/4, $0x0000007f
+DATA vectorConstants<>+1048(SB)/4, $0x0000007f
+DATA vectorConstants<>+1052(SB)/4, $0x0000007f
+DATA vectorConstants<>+1056(SB)/4, $0x0000007f
+DATA vectorConstants<>+1060(SB)/4, $0x0000007f
+DATA vectorConstants<>+1064(SB)/4, $0x0000007f
+DATA vectorConstants<>+1068(SB)/4, $0x0000007f
+DATA vectorConstants<>+1072(SB)/4, $0x0000007f
+DATA vectorConstants<>+1076(SB)/4, $0x0000007f
+DATA vectorConstants<>+1080(SB)/4, $0x0000007f
+DATA vectorConstants<>+1084(SB)/4, $0x0000007f
+DATA vectorConstants<>+1088(SB)/4, $0x7f800000
+DATA vectorConstants<>+1092(SB)/4, $0x7f800000
+DATA vectorConstants<>+1096(SB)/4, $0x7f800000
+DATA vectorConstants<>+1100(SB)/4, $0x7f800000
+DATA vectorConstants<>+1104(SB)/4, $0x7f800000
+DATA vectorConstants<>+1108(SB)/4, $0x7f800000
+DATA vectorConstants<>+1112(SB)/4, $0x7f800000
+DATA vectorConstants<>+1116(SB)/4, $0x7f800000
+DATA vectorConstants<>+1120(SB)/4, $0x7f800000
+DATA vectorConstants<>+1124(SB)/4, $0x7f800000
+DATA vectorConstants<>+1128(SB)/4, $0x7f800000
+DATA vectorConstants<>+1132(SB)/4, $0x7f800000
+DATA vectorConstants<>+1136(SB)/4, $0x7f800000
+DATA vectorConstants<>+1140(SB)/4, $0x7f800000
+DATA vectorConstants<>+1144(SB)/4, $0x7f800000
+DATA vectorConstants<>+1148(SB)/4, $0x7f800000
+DATA vectorConstants<>+1152(SB)/4, $0x42b17217
+DATA vectorConstants<>+1156(SB)/4, $0x42b17217
+DATA vectorConstants<>+1160(SB)/4, $0x42b17217
+DATA vectorConstants<>+1164(SB)/4, $0x42b17217
+DATA vectorConstants<>+1168(SB)/4, $0x42b17217
+DATA vectorConstants<>+1172(SB)/4, $0x42b17217
+DATA vectorConstants<>+1176(SB)/4, $0x42b17217
+DATA vectorConstants<>+1180(SB)/4, $0x42b17217
+DATA vectorConstants<>+1184(SB)/4, $0x42b17217
+DATA vectorConstants<>+1188(SB)/4, $0x42b17217
+DATA vectorConstants<>+1192(SB)/4, $0x42b17217
+DATA vectorConstants<>+1196(SB)/4, $0x42b17217
+DATA vectorConstants<>+1200(SB)/4, $0x42b17217
+DATA vectorConstants<>+1204(SB)/4, $0x42b17217
+DATA vectorConstants<>+1208(SB)/4, $0x42b17217
+DATA vectorConstants<>+1212(SB)/4, $0x42b17217
+GLOBL vectorConstants<>(SB), RODATA|NOPTR, $1216
 
 // func siluAVX512(y []float32, x []float32)
 // Requires: AVX, AVX512F
@@ -301,7 +317,7 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ x_base+24(FP), CX
 	MOVQ y_len+8(FP), DX
 
-loop:
+loop1:
 	VMOVDQU64   (CX), Z0
 	VPXORD      vectorConstants<>+0(SB), Z0, Z1
 	VMOVDQU64   vectorConstants<>+64(SB), Z3
@@ -335,119 +351,94 @@ loop:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, AX
 	SUBQ        $0x10, DX
-	JNE         loop
+	JNE         loop1
 	VZEROUPPER
 	RET
 
-// func expSumAVX512(y []float32, x []float32, largest float32) (lanes [16]float32)
-// Requires: AVX, AVX512F, SSE
-TEXT ·expSumAVX512(SB), NOSPLIT, $0-120
-	MOVQ         y_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         y_len+8(FP), DX
-	MOVSS        largest+48(FP), X0
-	VBROADCASTSS X0, Z0
-	VPXORD       Z1, Z1, Z1
-
-loop:
-	VMOVDQU64   (CX), Z2
-	VSUBPS      Z0, Z2, Z2
-	VMOVDQU64   vectorConstants<>+64(SB), Z4
-	VMINPS      Z2, Z4, Z4
-	VMULPS      vectorConstants<>+128(SB), Z4, Z3
-	VADDPS      vectorConstants<>+192(SB), Z3, Z3
-	VSUBPS      vectorConstants<>+192(SB), Z3, Z3
-	VMULPS      vectorConstants<>+256(SB), Z3, Z6
-	VSUBPS      Z6, Z4, Z4
-	VMULPS      vectorConstants<>+320(SB), Z3, Z6
-	VSUBPS      Z6, Z4, Z4
-	VMULPS      vectorConstants<>+384(SB), Z4, Z5
-	VADDPS      vectorConstants<>+448(SB), Z5, Z5
-	VMULPS      Z4, Z5, Z5
-	VADDPS      vectorConstants<>+512(SB), Z5, Z5
-	VMULPS      Z4, Z5, Z5
-	VADDPS      vectorConstants<>+576(SB), Z5, Z5
-	VMULPS      Z4, Z5, Z5
-	VADDPS      vectorConstants<>+640(SB), Z5, Z5
-	VMULPS      Z4, Z5, Z5
-	VADDPS      vectorConstants<>+704(SB), Z5, Z5
-	VMULPS      Z4, Z4, Z6
-	VMULPS      Z6, Z5, Z5
-	VADDPS      Z4, Z5, Z5
-	VADDPS      vectorConstants<>+768(SB), Z5, Z5
-	VCMPPS      $0x05, vectorConstants<>+832(SB), Z2, K1
-	VSCALEFPS.Z Z3, Z5, K1, Z5
-	VMOVDQU64   Z5, (AX)
-	VADDPS      Z5, Z1, Z1
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, AX
-	SUBQ        $0x10, DX
-	JNE         loop
-	LEAQ        lanes_0+56(FP), AX
-	VMOVDQU64   Z1, (AX)
-	VZEROUPPER
-	RET
-
-// func divideAVX512(y []float32, by float32)
-// Requires: AVX, AVX512F, SSE
-TEXT ·divideAVX512(SB), NOSPLIT, $0-28
+// func softmaxAVX512(y []float32, scale float32, epsilon float32)
+// Requires: AVX, AVX2, AVX512F, SSE
+TEXT ·softmaxAVX512(SB), NOSPLIT, $0-32
 	MOVQ         y_base+0(FP), AX
 	MOVQ         y_len+8(FP), CX
-	MOVSS        by+24(FP), X0
+	MOVSS        scale+24(FP), X0
 	VBROADCASTSS X0, Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VMOVDQU64    vectorConstants<>+896(SB), Z1
 
-loop:
+loop1:
+	VMULPS        (AX), Z0, Z3
+	VMOVDQU64     Z3, (AX)
+	VMAXPS        Z3, Z1, Z1
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JNE           loop1
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VMAXPS        Y0, Y1, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VMAXPS        X0, X1, X0
+	VPSHUFD       $0x0e, X0, X1
+	VMAXPS        X1, X0, X0
+	VPSHUFD       $0x01, X0, X1
+	VMAXPS        X1, X0, X0
+	VBROADCASTSS  X0, Z0
+	MOVQ          y_base+0(FP), AX
+	MOVQ          y_len+8(FP), CX
+
+loop2:
+	VMOVDQU64     (AX), Z1
+	VSUBPS        Z0, Z1, Z1
+	VMOVDQU64     vectorConstants<>+64(SB), Z4
+	VMINPS        Z1, Z4, Z4
+	VMULPS        vectorConstants<>+128(SB), Z4, Z3
+	VADDPS        vectorConstants<>+192(SB), Z3, Z3
+	VSUBPS        vectorConstants<>+192(SB), Z3, Z3
+	VMULPS        vectorConstants<>+256(SB), Z3, Z6
+	VSUBPS        Z6, Z4, Z4
+	VMULPS        vectorConstants<>+320(SB), Z3, Z6
+	VSUBPS        Z6, Z4, Z4
+	VMULPS        vectorConstants<>+384(SB), Z4, Z5
+	VADDPS        vectorConstants<>+448(SB), Z5, Z5
+	VMULPS        Z4, Z5, Z5
+	VADDPS        vectorConstants<>+512(SB), Z5, Z5
+	VMULPS        Z4, Z5, Z5
+	VADDPS        vectorConstants<>+576(SB), Z5, Z5
+	VMULPS        Z4, Z5, Z5
+	VADDPS        vectorConstants<>+640(SB), Z5, Z5
+	VMULPS        Z4, Z5, Z5
+	VADDPS        vectorConstants<>+704(SB), Z5, Z5
+	VMULPS        Z4, Z4, Z6
+	VMULPS        Z6, Z5, Z5
+	VADDPS        Z4, Z5, Z5
+	VADDPS        vectorConstants<>+768(SB), Z5, Z5
+	VCMPPS        $0x05, vectorConstants<>+832(SB), Z1, K1
+	VSCALEFPS.Z   Z3, Z5, K1, Z5
+	VMOVDQU64     Z5, (AX)
+	VADDPS        Z5, Z2, Z2
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JNE           loop2
+	VEXTRACTI64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VADDPS        X0, X1, X0
+	VPSHUFD       $0x0e, X0, X1
+	VADDPS        X1, X0, X0
+	VPSHUFD       $0x01, X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         epsilon+28(FP), X1
+	VADDSS        X1, X0, X0
+	VBROADCASTSS  X0, Z0
+	MOVQ          y_base+0(FP), AX
+	MOVQ          y_len+8(FP), CX
+
+loop3:
 	VMOVDQU64 (AX), Z1
 	VDIVPS    Z0, Z1, Z1
 	VMOVDQU64 Z1, (AX)
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, CX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-// func multiplyAVX512(y []float32, by float32)
-// Requires: AVX, AVX512F, SSE
-TEXT ·multiplyAVX512(SB), NOSPLIT, $0-28
-	MOVQ         y_base+0(FP), AX
-	MOVQ         y_len+8(FP), CX
-	MOVSS        by+24(FP), X0
-	VBROADCASTSS X0, Z0
-
-loop:
-	VMOVDQU64 (AX), Z1
-	VMULPS    Z0, Z1, Z1
-	VMOVDQU64 Z1, (AX)
-	ADDQ      $0x40, AX
-	SUBQ      $0x10, CX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-// func largestAVX512(x []float32) float32
-// Requires: AVX, AVX2, AVX512F
-TEXT ·largestAVX512(SB), NOSPLIT, $0-28
-	MOVQ      x_base+0(FP), AX
-	MOVQ      x_len+8(FP), CX
-	VPXORD    Z0, Z0, Z0
-	VMOVDQU64 (AX), Z0
-
-loop:
-	VMAXPS        (AX), Z0, Z0
-	ADDQ          $0x40, AX
-	SUBQ          $0x10, CX
-	JNE           loop
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VMAXPS        Y1, Y0, Y1
-	VEXTRACTI128  $0x01, Y1, X2
-	VMAXPS        X1, X2, X0
-	VPSHUFD       $0x0e, X0, X2
-	VMAXPS        X2, X0, X0
-	VPSHUFD       $0x01, X0, X2
-	VMAXPS        X2, X0, X0
-	VMOVD         X0, AX
-	LEAQ          ret+24(FP), CX
-	MOVL          AX, (CX)
+	JNE       loop3
 	VZEROUPPER
 	RET
 
@@ -458,11 +449,11 @@ TEXT ·sumLanesAVX512(SB), NOSPLIT, $0-88
 	MOVQ   x_len+8(FP), CX
 	VPXORD Z0, Z0, Z0
 
-loop:
+loop1:
 	VADDPS    (AX), Z0, Z0
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, CX
-	JNE       loop
+	JNE       loop1
 	LEAQ      lanes_0+24(FP), AX
 	VMOVDQU64 Z0, (AX)
 	VZEROUPPER
@@ -477,14 +468,14 @@ TEXT ·squareLanesAVX512(SB), NOSPLIT, $0-96
 	VBROADCASTSS X0, Z0
 	VPXORD       Z1, Z1, Z1
 
-loop:
+loop1:
 	VMOVDQU64 (AX), Z2
 	VSUBPS    Z0, Z2, Z2
 	VMULPS    Z2, Z2, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, CX
-	JNE       loop
+	JNE       loop1
 	LEAQ      lanes_0+32(FP), AX
 	VMOVDQU64 Z1, (AX)
 	VZEROUPPER
@@ -503,7 +494,7 @@ TEXT ·normalizeAVX512(SB), NOSPLIT, $0-104
 	MOVSS        rstd+100(FP), X1
 	VBROADCASTSS X1, Z1
 
-loop:
+loop1:
 	VMOVDQU64 (CX), Z2
 	VSUBPS    Z0, Z2, Z2
 	VMULPS    Z1, Z2, Z2
@@ -515,7 +506,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, SI
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -527,7 +518,7 @@ TEXT ·addAVX512(SB), NOSPLIT, $0-72
 	MOVQ b_base+48(FP), DX
 	MOVQ y_len+8(FP), BX
 
-loop:
+loop1:
 	VMOVDQU64 (CX), Z0
 	VADDPS    (DX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -535,7 +526,7 @@ loop:
 	ADDQ      $0x40, DX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, BX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -548,7 +539,7 @@ TEXT ·rescaleAVX512(SB), NOSPLIT, $0-52
 	MOVSS        scale+48(FP), X0
 	VBROADCASTSS X0, Z0
 
-loop:
+loop1:
 	VMOVDQU64 (AX), Z1
 	VMULPS    Z0, Z1, Z1
 	VADDPS    (CX), Z1, Z1
@@ -556,7 +547,7 @@ loop:
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, DX
-	JNE       loop
+	JNE       loop1
 	VZEROUPPER
 	RET
 
@@ -567,22 +558,22 @@ TEXT ·largestBitsAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	VPXORD Z0, Z0, Z0
 
-loop:
+loop1:
 	VMOVDQU64     (AX), Z1
-	VPANDD        vectorConstants<>+896(SB), Z1, Z1
+	VPANDD        vectorConstants<>+960(SB), Z1, Z1
 	VPMAXUD       Z1, Z0, Z0
 	ADDQ          $0x40, AX
 	SUBQ          $0x10, CX
-	JNE           loop
+	JNE           loop1
 	VEXTRACTI64X4 $0x01, Z0, Y1
 	VPMAXUD       Y1, Y0, Y1
-	VEXTRACTI128  $0x01, Y1, X2
-	VPMAXUD       X1, X2, X0
-	VPSHUFD       $0x0e, X0, X2
-	VPMAXUD       X2, X0, X0
-	VPSHUFD       $0x01, X0, X2
-	VPMAXUD       X2, X0, X0
-	VMOVD         X0, AX
+	VEXTRACTI128  $0x01, Y1, X0
+	VPMAXUD       X1, X0, X1
+	VPSHUFD       $0x0e, X1, X0
+	VPMAXUD       X0, X1, X1
+	VPSHUFD       $0x01, X1, X0
+	VPMAXUD       X0, X1, X1
+	VMOVD         X1, AX
 	LEAQ          ret+24(FP), CX
 	MOVL          AX, (CX)
 	VZEROUPPER
@@ -598,7 +589,7 @@ TEXT ·quantizeAVX512(SB), NOSPLIT, $0-60
 	VBROADCASTSS X0, Z0
 	VPXORD       Z1, Z1, Z1
 
-loop:
+loop1:
 	VMOVDQU64     (AX), Z2
 	VDIVPS        Z0, Z2, Z2
 	VCVTPS2DQ     Z2, Z2
@@ -608,16 +599,16 @@ loop:
 	ADDQ          $0x10, CX
 	ADDQ          $0x40, AX
 	SUBQ          $0x10, DX
-	JNE           loop
+	JNE           loop1
 	VEXTRACTI64X4 $0x01, Z1, Y0
 	VPADDD        Y0, Y1, Y0
-	VEXTRACTI128  $0x01, Y0, X2
-	VPADDD        X0, X2, X1
-	VPSHUFD       $0x0e, X1, X2
-	VPADDD        X2, X1, X1
-	VPSHUFD       $0x01, X1, X2
-	VPADDD        X2, X1, X1
-	VMOVD         X1, AX
+	VEXTRACTI128  $0x01, Y0, X1
+	VPADDD        X0, X1, X0
+	VPSHUFD       $0x0e, X0, X1
+	VPADDD        X1, X0, X0
+	VPSHUFD       $0x01, X0, X1
+	VPADDD        X1, X0, X0
+	VMOVD         X0, AX
 	LEAQ          ret+56(FP), CX
 	MOVL          AX, (CX)
 	VZEROUPPER
@@ -630,7 +621,7 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 	MOVQ x_base+24(FP), CX
 	MOVQ y_len+8(FP), DX
 
-loop:
+loop1:
 	VMOVDQU    (CX), Y0
 	VPXOR      vectorConstants<>+0(SB), Y0, Y1
 	VMULPS     vectorConstants<>+128(SB), Y1, Y2
@@ -657,17 +648,17 @@ loop:
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y3
 	VPSUBD     Y3, Y2, Y2
-	VPADDD     vectorConstants<>+960(SB), Y3, Y3
+	VPADDD     vectorConstants<>+1024(SB), Y3, Y3
 	VPSLLD     $0x17, Y3, Y3
 	VMULPS     Y3, Y4, Y4
-	VPADDD     vectorConstants<>+960(SB), Y2, Y2
+	VPADDD     vectorConstants<>+1024(SB), Y2, Y2
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y4, Y4
 	VPXOR      Y2, Y2, Y2
 	VCMPPS     $0x01, vectorConstants<>+832(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
-	VMOVDQU    vectorConstants<>+1024(SB), Y2
-	VCMPPS     $0x0e, vectorConstants<>+1088(SB), Y1, Y3
+	VMOVDQU    vectorConstants<>+1088(SB), Y2
+	VCMPPS     $0x0e, vectorConstants<>+1152(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VCMPPS     $0x03, Y1, Y1, Y2
 	VBLENDVPS  Y2, Y1, Y4, Y4
@@ -700,17 +691,17 @@ loop:
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y3
 	VPSUBD     Y3, Y2, Y2
-	VPADDD     vectorConstants<>+960(SB), Y3, Y3
+	VPADDD     vectorConstants<>+1024(SB), Y3, Y3
 	VPSLLD     $0x17, Y3, Y3
 	VMULPS     Y3, Y4, Y4
-	VPADDD     vectorConstants<>+960(SB), Y2, Y2
+	VPADDD     vectorConstants<>+1024(SB), Y2, Y2
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y4, Y4
 	VPXOR      Y2, Y2, Y2
 	VCMPPS     $0x01, vectorConstants<>+832(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
-	VMOVDQU    vectorConstants<>+1024(SB), Y2
-	VCMPPS     $0x0e, vectorConstants<>+1088(SB), Y1, Y3
+	VMOVDQU    vectorConstants<>+1088(SB), Y2
+	VCMPPS     $0x0e, vectorConstants<>+1152(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VCMPPS     $0x03, Y1, Y1, Y2
 	VBLENDVPS  Y2, Y1, Y4, Y4
@@ -720,185 +711,158 @@ loop:
 	ADDQ       $0x40, CX
 	ADDQ       $0x40, AX
 	SUBQ       $0x10, DX
-	JNE        loop
+	JNE        loop1
 	VZEROUPPER
 	RET
 
-// func expSumAVX2(y []float32, x []float32, largest float32) (lanes [16]float32)
+// func softmaxAVX2(y []float32, scale float32, epsilon float32)
 // Requires: AVX, AVX2, SSE
-TEXT ·expSumAVX2(SB), NOSPLIT, $0-120
+TEXT ·softmaxAVX2(SB), NOSPLIT, $0-32
 	MOVQ         y_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         y_len+8(FP), DX
-	MOVSS        largest+48(FP), X0
+	MOVQ         y_len+8(FP), CX
+	MOVSS        scale+24(FP), X0
 	VBROADCASTSS X0, Y0
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
+	VMOVDQU      vectorConstants<>+896(SB), Y1
+	VMOVDQU      vectorConstants<>+896(SB), Y2
 
-loop:
-	VMOVDQU    (CX), Y3
-	VSUBPS     Y0, Y3, Y3
-	VMULPS     vectorConstants<>+128(SB), Y3, Y4
-	VADDPS     vectorConstants<>+192(SB), Y4, Y4
-	VSUBPS     vectorConstants<>+192(SB), Y4, Y4
-	VMULPS     vectorConstants<>+256(SB), Y4, Y7
-	VSUBPS     Y7, Y3, Y5
-	VMULPS     vectorConstants<>+320(SB), Y4, Y7
-	VSUBPS     Y7, Y5, Y5
-	VMULPS     vectorConstants<>+384(SB), Y5, Y6
-	VADDPS     vectorConstants<>+448(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+512(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+576(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+640(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+704(SB), Y6, Y6
-	VMULPS     Y5, Y5, Y7
-	VMULPS     Y7, Y6, Y6
-	VADDPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+768(SB), Y6, Y6
-	VCVTTPS2DQ Y4, Y4
-	VPSRAD     $0x01, Y4, Y5
-	VPSUBD     Y5, Y4, Y4
-	VPADDD     vectorConstants<>+960(SB), Y5, Y5
-	VPSLLD     $0x17, Y5, Y5
-	VMULPS     Y5, Y6, Y6
-	VPADDD     vectorConstants<>+960(SB), Y4, Y4
-	VPSLLD     $0x17, Y4, Y4
-	VMULPS     Y4, Y6, Y6
-	VPXOR      Y4, Y4, Y4
-	VCMPPS     $0x01, vectorConstants<>+832(SB), Y3, Y5
-	VBLENDVPS  Y5, Y4, Y6, Y6
-	VMOVDQU    vectorConstants<>+1024(SB), Y4
-	VCMPPS     $0x0e, vectorConstants<>+1088(SB), Y3, Y5
-	VBLENDVPS  Y5, Y4, Y6, Y6
-	VCMPPS     $0x03, Y3, Y3, Y4
-	VBLENDVPS  Y4, Y3, Y6, Y6
-	VMOVDQU    Y6, (AX)
-	VADDPS     Y6, Y1, Y1
-	VMOVDQU    32(CX), Y3
-	VSUBPS     Y0, Y3, Y3
-	VMULPS     vectorConstants<>+128(SB), Y3, Y4
-	VADDPS     vectorConstants<>+192(SB), Y4, Y4
-	VSUBPS     vectorConstants<>+192(SB), Y4, Y4
-	VMULPS     vectorConstants<>+256(SB), Y4, Y7
-	VSUBPS     Y7, Y3, Y5
-	VMULPS     vectorConstants<>+320(SB), Y4, Y7
-	VSUBPS     Y7, Y5, Y5
-	VMULPS     vectorConstants<>+384(SB), Y5, Y6
-	VADDPS     vectorConstants<>+448(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+512(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+576(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+640(SB), Y6, Y6
-	VMULPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+704(SB), Y6, Y6
-	VMULPS     Y5, Y5, Y7
-	VMULPS     Y7, Y6, Y6
-	VADDPS     Y5, Y6, Y6
-	VADDPS     vectorConstants<>+768(SB), Y6, Y6
-	VCVTTPS2DQ Y4, Y4
-	VPSRAD     $0x01, Y4, Y5
-	VPSUBD     Y5, Y4, Y4
-	VPADDD     vectorConstants<>+960(SB), Y5, Y5
-	VPSLLD     $0x17, Y5, Y5
-	VMULPS     Y5, Y6, Y6
-	VPADDD     vectorConstants<>+960(SB), Y4, Y4
-	VPSLLD     $0x17, Y4, Y4
-	VMULPS     Y4, Y6, Y6
-	VPXOR      Y4, Y4, Y4
-	VCMPPS     $0x01, vectorConstants<>+832(SB), Y3, Y5
-	VBLENDVPS  Y5, Y4, Y6, Y6
-	VMOVDQU    vectorConstants<>+1024(SB), Y4
-	VCMPPS     $0x0e, vectorConstants<>+1088(SB), Y3, Y5
-	VBLENDVPS  Y5, Y4, Y6, Y6
-	VCMPPS     $0x03, Y3, Y3, Y4
-	VBLENDVPS  Y4, Y3, Y6, Y6
-	VMOVDQU    Y6, 32(AX)
-	VADDPS     Y6, Y2, Y2
-	ADDQ       $0x40, CX
-	ADDQ       $0x40, AX
-	SUBQ       $0x10, DX
-	JNE        loop
-	LEAQ       lanes_0+56(FP), AX
-	VMOVDQU    Y1, (AX)
-	VMOVDQU    Y2, 32(AX)
-	VZEROUPPER
-	RET
-
-// func divideAVX2(y []float32, by float32)
-// Requires: AVX, AVX2, SSE
-TEXT ·divideAVX2(SB), NOSPLIT, $0-28
-	MOVQ         y_base+0(FP), AX
-	MOVQ         y_len+8(FP), CX
-	MOVSS        by+24(FP), X0
-	VBROADCASTSS X0, Y0
-
-loop:
-	VMOVDQU (AX), Y1
-	VDIVPS  Y0, Y1, Y1
-	VMOVDQU Y1, (AX)
-	VMOVDQU 32(AX), Y1
-	VDIVPS  Y0, Y1, Y1
-	VMOVDQU Y1, 32(AX)
-	ADDQ    $0x40, AX
-	SUBQ    $0x10, CX
-	JNE     loop
-	VZEROUPPER
-	RET
-
-// func multiplyAVX2(y []float32, by float32)
-// Requires: AVX, AVX2, SSE
-TEXT ·multiplyAVX2(SB), NOSPLIT, $0-28
-	MOVQ         y_base+0(FP), AX
-	MOVQ         y_len+8(FP), CX
-	MOVSS        by+24(FP), X0
-	VBROADCASTSS X0, Y0
-
-loop:
-	VMOVDQU (AX), Y1
-	VMULPS  Y0, Y1, Y1
-	VMOVDQU Y1, (AX)
-	VMOVDQU 32(AX), Y1
-	VMULPS  Y0, Y1, Y1
-	VMOVDQU Y1, 32(AX)
-	ADDQ    $0x40, AX
-	SUBQ    $0x10, CX
-	JNE     loop
-	VZEROUPPER
-	RET
-
-// func largestAVX2(x []float32) float32
-// Requires: AVX, AVX2
-TEXT ·largestAVX2(SB), NOSPLIT, $0-28
-	MOVQ    x_base+0(FP), AX
-	MOVQ    x_len+8(FP), CX
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VMOVDQU (AX), Y0
-	VMOVDQU 32(AX), Y1
-
-loop:
-	VMAXPS       (AX), Y0, Y0
-	VMAXPS       32(AX), Y1, Y1
+loop1:
+	VMULPS       (AX), Y0, Y5
+	VMOVDQU      Y5, (AX)
+	VMAXPS       Y5, Y1, Y1
+	VMULPS       32(AX), Y0, Y5
+	VMOVDQU      Y5, 32(AX)
+	VMAXPS       Y5, Y2, Y2
 	ADDQ         $0x40, AX
 	SUBQ         $0x10, CX
-	JNE          loop
-	VMOVDQU      Y1, Y1
-	VMAXPS       Y1, Y0, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VMAXPS       X1, X2, X0
-	VPSHUFD      $0x0e, X0, X2
-	VMAXPS       X2, X0, X0
-	VPSHUFD      $0x01, X0, X2
-	VMAXPS       X2, X0, X0
-	VMOVD        X0, AX
-	LEAQ         ret+24(FP), CX
-	MOVL         AX, (CX)
+	JNE          loop1
+	VMOVDQU      Y2, Y0
+	VMAXPS       Y0, Y1, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VMAXPS       X0, X1, X0
+	VPSHUFD      $0x0e, X0, X1
+	VMAXPS       X1, X0, X0
+	VPSHUFD      $0x01, X0, X1
+	VMAXPS       X1, X0, X0
+	VBROADCASTSS X0, Y0
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
+
+loop2:
+	VMOVDQU      (AX), Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       vectorConstants<>+128(SB), Y1, Y2
+	VADDPS       vectorConstants<>+192(SB), Y2, Y2
+	VSUBPS       vectorConstants<>+192(SB), Y2, Y2
+	VMULPS       vectorConstants<>+256(SB), Y2, Y7
+	VSUBPS       Y7, Y1, Y5
+	VMULPS       vectorConstants<>+320(SB), Y2, Y7
+	VSUBPS       Y7, Y5, Y5
+	VMULPS       vectorConstants<>+384(SB), Y5, Y6
+	VADDPS       vectorConstants<>+448(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+512(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+576(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+640(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+704(SB), Y6, Y6
+	VMULPS       Y5, Y5, Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+768(SB), Y6, Y6
+	VCVTTPS2DQ   Y2, Y2
+	VPSRAD       $0x01, Y2, Y5
+	VPSUBD       Y5, Y2, Y2
+	VPADDD       vectorConstants<>+1024(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VPADDD       vectorConstants<>+1024(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPXOR        Y2, Y2, Y2
+	VCMPPS       $0x01, vectorConstants<>+832(SB), Y1, Y5
+	VBLENDVPS    Y5, Y2, Y6, Y6
+	VMOVDQU      vectorConstants<>+1088(SB), Y2
+	VCMPPS       $0x0e, vectorConstants<>+1152(SB), Y1, Y5
+	VBLENDVPS    Y5, Y2, Y6, Y6
+	VCMPPS       $0x03, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y6, Y6
+	VMOVDQU      Y6, (AX)
+	VADDPS       Y6, Y3, Y3
+	VMOVDQU      32(AX), Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       vectorConstants<>+128(SB), Y1, Y2
+	VADDPS       vectorConstants<>+192(SB), Y2, Y2
+	VSUBPS       vectorConstants<>+192(SB), Y2, Y2
+	VMULPS       vectorConstants<>+256(SB), Y2, Y7
+	VSUBPS       Y7, Y1, Y5
+	VMULPS       vectorConstants<>+320(SB), Y2, Y7
+	VSUBPS       Y7, Y5, Y5
+	VMULPS       vectorConstants<>+384(SB), Y5, Y6
+	VADDPS       vectorConstants<>+448(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+512(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+576(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+640(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+704(SB), Y6, Y6
+	VMULPS       Y5, Y5, Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+768(SB), Y6, Y6
+	VCVTTPS2DQ   Y2, Y2
+	VPSRAD       $0x01, Y2, Y5
+	VPSUBD       Y5, Y2, Y2
+	VPADDD       vectorConstants<>+1024(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VPADDD       vectorConstants<>+1024(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPXOR        Y2, Y2, Y2
+	VCMPPS       $0x01, vectorConstants<>+832(SB), Y1, Y5
+	VBLENDVPS    Y5, Y2, Y6, Y6
+	VMOVDQU      vectorConstants<>+1088(SB), Y2
+	VCMPPS       $0x0e, vectorConstants<>+1152(SB), Y1, Y5
+	VBLENDVPS    Y5, Y2, Y6, Y6
+	VCMPPS       $0x03, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y6, Y6
+	VMOVDQU      Y6, 32(AX)
+	VADDPS       Y6, Y4, Y4
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JNE          loop2
+	VMOVDQU      Y4, Y0
+	VADDPS       Y0, Y3, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VADDPS       X0, X1, X0
+	VPSHUFD      $0x0e, X0, X1
+	VADDPS       X1, X0, X0
+	VPSHUFD      $0x01, X0, X1
+	VADDPS       X1, X0, X0
+	MOVSS        epsilon+28(FP), X1
+	VADDSS       X1, X0, X0
+	VBROADCASTSS X0, Y0
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
+
+loop3:
+	VMOVDQU (AX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVDQU Y1, (AX)
+	VMOVDQU 32(AX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVDQU Y1, 32(AX)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JNE     loop3
 	VZEROUPPER
 	RET
 
@@ -910,12 +874,12 @@ TEXT ·sumLanesAVX2(SB), NOSPLIT, $0-88
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 
-loop:
+loop1:
 	VADDPS  (AX), Y0, Y0
 	VADDPS  32(AX), Y1, Y1
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JNE     loop
+	JNE     loop1
 	LEAQ    lanes_0+24(FP), AX
 	VMOVDQU Y0, (AX)
 	VMOVDQU Y1, 32(AX)
@@ -932,7 +896,7 @@ TEXT ·squareLanesAVX2(SB), NOSPLIT, $0-96
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
 
-loop:
+loop1:
 	VMOVDQU (AX), Y3
 	VSUBPS  Y0, Y3, Y3
 	VMULPS  Y3, Y3, Y3
@@ -943,7 +907,7 @@ loop:
 	VADDPS  Y3, Y2, Y2
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JNE     loop
+	JNE     loop1
 	LEAQ    lanes_0+32(FP), AX
 	VMOVDQU Y1, (AX)
 	VMOVDQU Y2, 32(AX)
@@ -963,7 +927,7 @@ TEXT ·normalizeAVX2(SB), NOSPLIT, $0-104
 	MOVSS        rstd+100(FP), X1
 	VBROADCASTSS X1, Y1
 
-loop:
+loop1:
 	VMOVDQU (CX), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
@@ -981,7 +945,7 @@ loop:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, SI
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -993,7 +957,7 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-72
 	MOVQ b_base+48(FP), DX
 	MOVQ y_len+8(FP), BX
 
-loop:
+loop1:
 	VMOVDQU (CX), Y0
 	VADDPS  (DX), Y0, Y0
 	VMOVDQU Y0, (AX)
@@ -1004,7 +968,7 @@ loop:
 	ADDQ    $0x40, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, BX
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1017,7 +981,7 @@ TEXT ·rescaleAVX2(SB), NOSPLIT, $0-52
 	MOVSS        scale+48(FP), X0
 	VBROADCASTSS X0, Y0
 
-loop:
+loop1:
 	VMOVDQU (AX), Y1
 	VMULPS  Y0, Y1, Y1
 	VADDPS  (CX), Y1, Y1
@@ -1029,7 +993,7 @@ loop:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, DX
-	JNE     loop
+	JNE     loop1
 	VZEROUPPER
 	RET
 
@@ -1041,25 +1005,25 @@ TEXT ·largestBitsAVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 
-loop:
+loop1:
 	VMOVDQU      (AX), Y2
-	VPAND        vectorConstants<>+896(SB), Y2, Y2
+	VPAND        vectorConstants<>+960(SB), Y2, Y2
 	VPMAXUD      Y2, Y0, Y0
 	VMOVDQU      32(AX), Y2
-	VPAND        vectorConstants<>+896(SB), Y2, Y2
+	VPAND        vectorConstants<>+960(SB), Y2, Y2
 	VPMAXUD      Y2, Y1, Y1
 	ADDQ         $0x40, AX
 	SUBQ         $0x10, CX
-	JNE          loop
+	JNE          loop1
 	VMOVDQU      Y1, Y1
 	VPMAXUD      Y1, Y0, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPMAXUD      X1, X2, X0
-	VPSHUFD      $0x0e, X0, X2
-	VPMAXUD      X2, X0, X0
-	VPSHUFD      $0x01, X0, X2
-	VPMAXUD      X2, X0, X0
-	VMOVD        X0, AX
+	VEXTRACTI128 $0x01, Y1, X0
+	VPMAXUD      X1, X0, X1
+	VPSHUFD      $0x0e, X1, X0
+	VPMAXUD      X0, X1, X1
+	VPSHUFD      $0x01, X1, X0
+	VPMAXUD      X0, X1, X1
+	VMOVD        X1, AX
 	LEAQ         ret+24(FP), CX
 	MOVL         AX, (CX)
 	VZEROUPPER
@@ -1076,7 +1040,7 @@ TEXT ·quantizeAVX2(SB), NOSPLIT, $0-60
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
 
-loop:
+loop1:
 	VMOVDQU      (AX), Y3
 	VDIVPS       Y0, Y3, Y3
 	VCVTPS2DQ    Y3, Y3
@@ -1093,16 +1057,16 @@ loop:
 	ADDQ         $0x10, CX
 	ADDQ         $0x40, AX
 	SUBQ         $0x10, DX
-	JNE          loop
+	JNE          loop1
 	VMOVDQU      Y2, Y0
 	VPADDD       Y0, Y1, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPADDD       X0, X2, X1
-	VPSHUFD      $0x0e, X1, X2
-	VPADDD       X2, X1, X1
-	VPSHUFD      $0x01, X1, X2
-	VPADDD       X2, X1, X1
-	VMOVD        X1, AX
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X0, X1, X0
+	VPSHUFD      $0x0e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x01, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, AX
 	LEAQ         ret+56(FP), CX
 	MOVL         AX, (CX)
 	VZEROUPPER

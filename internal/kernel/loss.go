@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // CrossEntropy returns the weighted mean over rows of -log softmax(logits)[label]
 // and writes the softmax to probs. Weights of nil are 1 each.
@@ -34,7 +37,7 @@ func CrossEntropy(probs, logits []float32, labels []int, weights []float32, clas
 func SoftmaxRow(y, x []float32) (most, sum float32) {
 	need("softmax", len(y), len(x))
 	y = y[:len(x)]
-	most = largest(x)
+	most = slices.Max(x)
 	sum = expSum(y, x, most)
 	divide(y, sum)
 	return most, sum

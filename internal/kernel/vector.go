@@ -6,10 +6,7 @@ package kernel
 // A function of several slices takes them of one length, a positive multiple of 16.
 type vectorKernel struct {
 	silu        func(y, x []float32)
-	expSum      func(y, x []float32, largest float32) [lanes]float32 // y = Exp(x - largest), and their partial sums
-	divide      func(y []float32, by float32)
-	multiply    func(y []float32, by float32)
-	largest     func(x []float32) float32
+	softmax     func(y []float32, scale, epsilon float32)
 	sumLanes    func(x []float32) [lanes]float32
 	squareLanes func(x []float32, mean float32) [lanes]float32
 	normalize   func(y, x, gain, bias []float32, mean, rstd float32)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -139,6 +140,7 @@ type elementwise struct {
 	name  string
 	slice map[string]reg.GPVirtual
 	n     reg.GPVirtual
+	loops int
 }
 
 // begin declares a function of slices and other parameters.
@@ -161,9 +163,19 @@ func (e *elementwise) number(name string) reg.VecVirtual {
 	return v
 }
 
+// again lets another loop begin at the beginning.
+func (e *elementwise) again() {
+	for name := range maps.Keys(e.slice) {
+		e.slice[name] = base(name)
+	}
+	e.n = Load(Param(slices.Min(slices.Collect(maps.Keys(e.slice)))).Len(), GP64()).(reg.GPVirtual)
+}
+
 // loop runs f on each group's vectors, at displacements.
 func (e *elementwise) loop(f func(disp int)) {
-	Label("loop")
+	e.loops++
+	label := fmt.Sprint("loop", e.loops)
+	Label(label)
 	for at := 0; at < 4*group; at += e.bytes {
 		f(at)
 	}
@@ -171,7 +183,7 @@ func (e *elementwise) loop(f func(disp int)) {
 		ADDQ(Imm(4*group), e.slice[name])
 	}
 	SUBQ(Imm(group), e.n)
-	JNE(LabelRef("loop"))
+	JNE(LabelRef(label))
 }
 
 // at is a vector of a slice.
@@ -204,15 +216,15 @@ func (e *elementwise) returnLanes(v []reg.VecVirtual) {
 	}
 }
 
-// returnReduced returns what op, whose order is free, makes of 16 lanes.
-func (e *elementwise) returnReduced(v []reg.VecVirtual, op func(ops ...Op)) {
+// reduce returns what op makes of 16 lanes, by the halving tree, in a first element.
+func (e *elementwise) reduce(v []reg.VecVirtual, op func(ops ...Op)) reg.VecVirtual {
 	half := YMM()
 	if e.bytes == 64 {
 		VEXTRACTI64X4(Imm(1), v[0], half)
 	} else {
 		VMOVDQU(v[1], half)
 	}
-	x, low := XMM(), v[0].AsX()
+	x, low := XMM(), XMM()
 	op(half, v[0].AsY(), half)
 	VEXTRACTI128(Imm(1), half, x)
 	op(half.AsX(), x, low)
@@ -220,8 +232,13 @@ func (e *elementwise) returnReduced(v []reg.VecVirtual, op func(ops ...Op)) {
 		VPSHUFD(Imm(order), low, x)
 		op(x, low, low)
 	}
+	return low
+}
+
+// returnReduced returns it.
+func (e *elementwise) returnReduced(v []reg.VecVirtual, op func(ops ...Op)) {
 	r := GP32()
-	VMOVD(low, r)
+	VMOVD(e.reduce(v, op), r)
 	p := GP64()
 	to, err := ReturnIndex(0).Resolve()
 	if err != nil {
@@ -231,6 +248,13 @@ func (e *elementwise) returnReduced(v []reg.VecVirtual, op func(ops ...Op)) {
 	MOVL(r, Mem{Base: p})
 }
 
+// everywhere is a first element in every element of a vector.
+func (e *elementwise) everywhere(x reg.VecVirtual) reg.VecVirtual {
+	v := e.new()
+	VBROADCASTSS(x.AsX(), v)
+	return v
+}
+
 // floatLanes is a result of 16 partial sums.
 const floatLanes = " (lanes [16]float32)"
 
@@ -238,10 +262,7 @@ func vectorSet() {
 	t := newTable("vectorConstants")
 	for _, s := range []vectors{avx512, avx2} {
 		silu(s, t)
-		expSum(s, t)
-		byNumber(s, "divide", VDIVPS)
-		byNumber(s, "multiply", VMULPS)
-		largest(s)
+		softmax(s, t)
 		sumLanes(s)
 		squareLanes(s)
 		normalize(s)
@@ -266,43 +287,39 @@ func silu(s vectors, t *table) {
 	end()
 }
 
-func expSum(s vectors, t *table) {
-	e := begin(s, "expSum", "is vectorKernel.expSum.", []string{"y", "x"}, ", largest float32", floatLanes)
-	m, sum := e.number("largest"), e.lanes()
+// softmax scales, and makes weights of what comes out.
+func softmax(s vectors, t *table) {
+	e := begin(s, "softmax", "is vectorKernel.softmax.", []string{"y"}, ", scale, epsilon float32", "")
+	scale, most, sum := e.number("scale"), e.lanes(), e.lanes()
+	for _, m := range most {
+		s.load(t.bits(0xff800000), m)
+	}
+	e.loop(func(at int) {
+		v := s.new()
+		VMULPS(e.at("y", at), scale, v)
+		s.store(v, e.at("y", at))
+		VMAXPS(v, most[at/s.bytes], most[at/s.bytes])
+	})
+	m := e.everywhere(e.reduce(most, VMAXPS))
+	e.again()
 	e.loop(func(at int) {
 		x := s.new()
-		s.load(e.at("x", at), x)
+		s.load(e.at("y", at), x)
 		VSUBPS(m, x, x)
 		p := s.exp(t, x)
 		s.store(p, e.at("y", at))
-		v := sum[at/s.bytes]
-		VADDPS(p, v, v)
+		VADDPS(p, sum[at/s.bytes], sum[at/s.bytes])
 	})
-	e.returnLanes(sum)
-	end()
-}
-
-// byNumber is a function that does op to each element and a number.
-func byNumber(s vectors, name string, op func(ops ...Op)) {
-	e := begin(s, name, "is vectorKernel."+name+".", []string{"y"}, ", by float32", "")
-	by := e.number("by")
+	total := e.reduce(sum, VADDPS)
+	VADDSS(Load(Param("epsilon"), XMM()).(reg.VecVirtual), total, total)
+	by := e.everywhere(total)
+	e.again()
 	e.loop(func(at int) {
 		v := s.new()
 		s.load(e.at("y", at), v)
-		op(by, v, v)
+		VDIVPS(by, v, v)
 		s.store(v, e.at("y", at))
 	})
-	end()
-}
-
-func largest(s vectors) {
-	e := begin(s, "largest", "is vectorKernel.largest.", []string{"x"}, "", " float32")
-	v := e.lanes()
-	for i := range v {
-		s.load(e.at("x", i*s.bytes), v[i])
-	}
-	e.loop(func(at int) { VMAXPS(e.at("x", at), v[at/s.bytes], v[at/s.bytes]) })
-	e.returnReduced(v, VMAXPS)
 	end()
 }
 
