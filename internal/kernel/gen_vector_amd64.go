@@ -14,20 +14,10 @@ func siluAVX512(y []float32, x []float32)
 //go:noescape
 func softmaxAVX512(y []float32, scale float32, epsilon float32)
 
-// sumLanesAVX512 is vectorKernel.sumLanes.
+// normAVX512 is vectorKernel.norm.
 //
 //go:noescape
-func sumLanesAVX512(x []float32) (lanes [16]float32)
-
-// squareLanesAVX512 is vectorKernel.squareLanes.
-//
-//go:noescape
-func squareLanesAVX512(x []float32, mean float32) (lanes [16]float32)
-
-// normalizeAVX512 is vectorKernel.normalize.
-//
-//go:noescape
-func normalizeAVX512(y []float32, x []float32, gain []float32, bias []float32, mean float32, rstd float32)
+func normAVX512(y []float32, x []float32, gain []float32, bias []float32, eps float32) (mean float32, rstd float32)
 
 // addAVX512 is vectorKernel.add.
 //
@@ -59,20 +49,10 @@ func siluAVX2(y []float32, x []float32)
 //go:noescape
 func softmaxAVX2(y []float32, scale float32, epsilon float32)
 
-// sumLanesAVX2 is vectorKernel.sumLanes.
+// normAVX2 is vectorKernel.norm.
 //
 //go:noescape
-func sumLanesAVX2(x []float32) (lanes [16]float32)
-
-// squareLanesAVX2 is vectorKernel.squareLanes.
-//
-//go:noescape
-func squareLanesAVX2(x []float32, mean float32) (lanes [16]float32)
-
-// normalizeAVX2 is vectorKernel.normalize.
-//
-//go:noescape
-func normalizeAVX2(y []float32, x []float32, gain []float32, bias []float32, mean float32, rstd float32)
+func normAVX2(y []float32, x []float32, gain []float32, bias []float32, eps float32) (mean float32, rstd float32)
 
 // addAVX2 is vectorKernel.add.
 //

@@ -4,311 +4,343 @@
 
 #include "textflag.h"
 
-DATA vectorConstants<>+0(SB)/4, $0x80000000
-DATA vectorConstants<>+4(SB)/4, $0x80000000
-DATA vectorConstants<>+8(SB)/4, $0x80000000
-DATA vectorConstants<>+12(SB)/4, $0x80000000
-DATA vectorConstants<>+16(SB)/4, $0x80000000
-DATA vectorConstants<>+20(SB)/4, $0x80000000
-DATA vectorConstants<>+24(SB)/4, $0x80000000
-DATA vectorConstants<>+28(SB)/4, $0x80000000
-DATA vectorConstants<>+32(SB)/4, $0x80000000
-DATA vectorConstants<>+36(SB)/4, $0x80000000
-DATA vectorConstants<>+40(SB)/4, $0x80000000
-DATA vectorConstants<>+44(SB)/4, $0x80000000
-DATA vectorConstants<>+48(SB)/4, $0x80000000
-DATA vectorConstants<>+52(SB)/4, $0x80000000
-DATA vectorConstants<>+56(SB)/4, $0x80000000
-DATA vectorConstants<>+60(SB)/4, $0x80000000
-DATA vectorConstants<>+64(SB)/4, $0x42b40000
-DATA vectorConstants<>+68(SB)/4, $0x42b40000
-DATA vectorConstants<>+72(SB)/4, $0x42b40000
-DATA vectorConstants<>+76(SB)/4, $0x42b40000
-DATA vectorConstants<>+80(SB)/4, $0x42b40000
-DATA vectorConstants<>+84(SB)/4, $0x42b40000
-DATA vectorConstants<>+88(SB)/4, $0x42b40000
-DATA vectorConstants<>+92(SB)/4, $0x42b40000
-DATA vectorConstants<>+96(SB)/4, $0x42b40000
-DATA vectorConstants<>+100(SB)/4, $0x42b40000
-DATA vectorConstants<>+104(SB)/4, $0x42b40000
-DATA vectorConstants<>+108(SB)/4, $0x42b40000
-DATA vectorConstants<>+112(SB)/4, $0x42b40000
-DATA vectorConstants<>+116(SB)/4, $0x42b40000
-DATA vectorConstants<>+120(SB)/4, $0x42b40000
-DATA vectorConstants<>+124(SB)/4, $0x42b40000
-DATA vectorConstants<>+128(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+132(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+136(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+140(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+144(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+148(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+152(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+156(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+160(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+164(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+168(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+172(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+176(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+180(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+184(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+188(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+192(SB)/4, $0x4b400000
-DATA vectorConstants<>+196(SB)/4, $0x4b400000
-DATA vectorConstants<>+200(SB)/4, $0x4b400000
-DATA vectorConstants<>+204(SB)/4, $0x4b400000
-DATA vectorConstants<>+208(SB)/4, $0x4b400000
-DATA vectorConstants<>+212(SB)/4, $0x4b400000
-DATA vectorConstants<>+216(SB)/4, $0x4b400000
-DATA vectorConstants<>+220(SB)/4, $0x4b400000
-DATA vectorConstants<>+224(SB)/4, $0x4b400000
-DATA vectorConstants<>+228(SB)/4, $0x4b400000
-DATA vectorConstants<>+232(SB)/4, $0x4b400000
-DATA vectorConstants<>+236(SB)/4, $0x4b400000
-DATA vectorConstants<>+240(SB)/4, $0x4b400000
-DATA vectorConstants<>+244(SB)/4, $0x4b400000
-DATA vectorConstants<>+248(SB)/4, $0x4b400000
-DATA vectorConstants<>+252(SB)/4, $0x4b400000
-DATA vectorConstants<>+256(SB)/4, $0x3f318000
-DATA vectorConstants<>+260(SB)/4, $0x3f318000
-DATA vectorConstants<>+264(SB)/4, $0x3f318000
-DATA vectorConstants<>+268(SB)/4, $0x3f318000
-DATA vectorConstants<>+272(SB)/4, $0x3f318000
-DATA vectorConstants<>+276(SB)/4, $0x3f318000
-DATA vectorConstants<>+280(SB)/4, $0x3f318000
-DATA vectorConstants<>+284(SB)/4, $0x3f318000
-DATA vectorConstants<>+288(SB)/4, $0x3f318000
-DATA vectorConstants<>+292(SB)/4, $0x3f318000
-DATA vectorConstants<>+296(SB)/4, $0x3f318000
-DATA vectorConstants<>+300(SB)/4, $0x3f318000
-DATA vectorConstants<>+304(SB)/4, $0x3f318000
-DATA vectorConstants<>+308(SB)/4, $0x3f318000
-DATA vectorConstants<>+312(SB)/4, $0x3f318000
-DATA vectorConstants<>+316(SB)/4, $0x3f318000
-DATA vectorConstants<>+320(SB)/4, $0xb95e8083
-DATA vectorConstants<>+324(SB)/4, $0xb95e8083
-DATA vectorConstants<>+328(SB)/4, $0xb95e8083
-DATA vectorConstants<>+332(SB)/4, $0xb95e8083
-DATA vectorConstants<>+336(SB)/4, $0xb95e8083
-DATA vectorConstants<>+340(SB)/4, $0xb95e8083
-DATA vectorConstants<>+344(SB)/4, $0xb95e8083
-DATA vectorConstants<>+348(SB)/4, $0xb95e8083
-DATA vectorConstants<>+352(SB)/4, $0xb95e8083
-DATA vectorConstants<>+356(SB)/4, $0xb95e8083
-DATA vectorConstants<>+360(SB)/4, $0xb95e8083
-DATA vectorConstants<>+364(SB)/4, $0xb95e8083
-DATA vectorConstants<>+368(SB)/4, $0xb95e8083
-DATA vectorConstants<>+372(SB)/4, $0xb95e8083
-DATA vectorConstants<>+376(SB)/4, $0xb95e8083
-DATA vectorConstants<>+380(SB)/4, $0xb95e8083
-DATA vectorConstants<>+384(SB)/4, $0x39506967
-DATA vectorConstants<>+388(SB)/4, $0x39506967
-DATA vectorConstants<>+392(SB)/4, $0x39506967
-DATA vectorConstants<>+396(SB)/4, $0x39506967
-DATA vectorConstants<>+400(SB)/4, $0x39506967
-DATA vectorConstants<>+404(SB)/4, $0x39506967
-DATA vectorConstants<>+408(SB)/4, $0x39506967
-DATA vectorConstants<>+412(SB)/4, $0x39506967
-DATA vectorConstants<>+416(SB)/4, $0x39506967
-DATA vectorConstants<>+420(SB)/4, $0x39506967
-DATA vectorConstants<>+424(SB)/4, $0x39506967
-DATA vectorConstants<>+428(SB)/4, $0x39506967
-DATA vectorConstants<>+432(SB)/4, $0x39506967
-DATA vectorConstants<>+436(SB)/4, $0x39506967
-DATA vectorConstants<>+440(SB)/4, $0x39506967
-DATA vectorConstants<>+444(SB)/4, $0x39506967
-DATA vectorConstants<>+448(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+452(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+456(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+460(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+464(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+468(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+472(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+476(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+480(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+484(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+488(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+492(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+496(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+500(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+504(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+508(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+512(SB)/4, $0x3c088908
-DATA vectorConstants<>+516(SB)/4, $0x3c088908
-DATA vectorConstants<>+520(SB)/4, $0x3c088908
-DATA vectorConstants<>+524(SB)/4, $0x3c088908
-DATA vectorConstants<>+528(SB)/4, $0x3c088908
-DATA vectorConstants<>+532(SB)/4, $0x3c088908
-DATA vectorConstants<>+536(SB)/4, $0x3c088908
-DATA vectorConstants<>+540(SB)/4, $0x3c088908
-DATA vectorConstants<>+544(SB)/4, $0x3c088908
-DATA vectorConstants<>+548(SB)/4, $0x3c088908
-DATA vectorConstants<>+552(SB)/4, $0x3c088908
-DATA vectorConstants<>+556(SB)/4, $0x3c088908
-DATA vectorConstants<>+560(SB)/4, $0x3c088908
-DATA vectorConstants<>+564(SB)/4, $0x3c088908
-DATA vectorConstants<>+568(SB)/4, $0x3c088908
-DATA vectorConstants<>+572(SB)/4, $0x3c088908
-DATA vectorConstants<>+576(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+580(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+584(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+588(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+592(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+596(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+600(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+604(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+608(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+612(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+616(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+620(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+624(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+628(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+632(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+636(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+640(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+644(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+648(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+652(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+656(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+660(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+664(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+668(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+672(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+676(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+680(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+684(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+688(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+692(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+696(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+700(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+704(SB)/4, $0x3f000000
-DATA vectorConstants<>+708(SB)/4, $0x3f000000
-DATA vectorConstants<>+712(SB)/4, $0x3f000000
-DATA vectorConstants<>+716(SB)/4, $0x3f000000
-DATA vectorConstants<>+720(SB)/4, $0x3f000000
-DATA vectorConstants<>+724(SB)/4, $0x3f000000
-DATA vectorConstants<>+728(SB)/4, $0x3f000000
-DATA vectorConstants<>+732(SB)/4, $0x3f000000
-DATA vectorConstants<>+736(SB)/4, $0x3f000000
-DATA vectorConstants<>+740(SB)/4, $0x3f000000
-DATA vectorConstants<>+744(SB)/4, $0x3f000000
-DATA vectorConstants<>+748(SB)/4, $0x3f000000
-DATA vectorConstants<>+752(SB)/4, $0x3f000000
-DATA vectorConstants<>+756(SB)/4, $0x3f000000
-DATA vectorConstants<>+760(SB)/4, $0x3f000000
-DATA vectorConstants<>+764(SB)/4, $0x3f000000
-DATA vectorConstants<>+768(SB)/4, $0x3f800000
-DATA vectorConstants<>+772(SB)/4, $0x3f800000
-DATA vectorConstants<>+776(SB)/4, $0x3f800000
-DATA vectorConstants<>+780(SB)/4, $0x3f800000
-DATA vectorConstants<>+784(SB)/4, $0x3f800000
-DATA vectorConstants<>+788(SB)/4, $0x3f800000
-DATA vectorConstants<>+792(SB)/4, $0x3f800000
-DATA vectorConstants<>+796(SB)/4, $0x3f800000
-DATA vectorConstants<>+800(SB)/4, $0x3f800000
-DATA vectorConstants<>+804(SB)/4, $0x3f800000
-DATA vectorConstants<>+808(SB)/4, $0x3f800000
-DATA vectorConstants<>+812(SB)/4, $0x3f800000
-DATA vectorConstants<>+816(SB)/4, $0x3f800000
-DATA vectorConstants<>+820(SB)/4, $0x3f800000
-DATA vectorConstants<>+824(SB)/4, $0x3f800000
-DATA vectorConstants<>+828(SB)/4, $0x3f800000
-DATA vectorConstants<>+832(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+836(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+840(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+844(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+848(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+852(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+856(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+860(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+864(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+868(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+872(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+876(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+880(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+884(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+888(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+892(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+896(SB)/4, $0xff800000
-DATA vectorConstants<>+900(SB)/4, $0xff800000
-DATA vectorConstants<>+904(SB)/4, $0xff800000
-DATA vectorConstants<>+908(SB)/4, $0xff800000
-DATA vectorConstants<>+912(SB)/4, $0xff800000
-DATA vectorConstants<>+916(SB)/4, $0xff800000
-DATA vectorConstants<>+920(SB)/4, $0xff800000
-DATA vectorConstants<>+924(SB)/4, $0xff800000
-DATA vectorConstants<>+928(SB)/4, $0xff800000
-DATA vectorConstants<>+932(SB)/4, $0xff800000
-DATA vectorConstants<>+936(SB)/4, $0xff800000
-DATA vectorConstants<>+940(SB)/4, $0xff800000
-DATA vectorConstants<>+944(SB)/4, $0xff800000
-DATA vectorConstants<>+948(SB)/4, $0xff800000
-DATA vectorConstants<>+952(SB)/4, $0xff800000
-DATA vectorConstants<>+956(SB)/4, $0xff800000
-DATA vectorConstants<>+960(SB)/4, $0x7fffffff
-DATA vectorConstants<>+964(SB)/4, $0x7fffffff
-DATA vectorConstants<>+968(SB)/4, $0x7fffffff
-DATA vectorConstants<>+972(SB)/4, $0x7fffffff
-DATA vectorConstants<>+976(SB)/4, $0x7fffffff
-DATA vectorConstants<>+980(SB)/4, $0x7fffffff
-DATA vectorConstants<>+984(SB)/4, $0x7fffffff
-DATA vectorConstants<>+988(SB)/4, $0x7fffffff
-DATA vectorConstants<>+992(SB)/4, $0x7fffffff
-DATA vectorConstants<>+996(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1000(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1004(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1008(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1012(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1016(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1020(SB)/4, $0x7fffffff
-DATA vectorConstants<>+1024(SB)/4, $0x0000007f
-DATA vectorConstants<>+1028(SB)/4, $0x0000007f
-DATA vectorConstants<>+1032(SB)/4, $0x0000007f
-DATA vectorConstants<>+1036(SB)/4, $0x0000007f
-DATA vectorConstants<>+1040(SB)/4, $0x0000007f
-DATA vectorConstants<>+1044(SB)/4, $0x0000007f
-DATA vectorConstants<>+1048(SB)/4, $0x0000007f
-DATA vectorConstants<>+1052(SB)/4, $0x0000007f
-DATA vectorConstants<>+1056(SB)/4, $0x0000007f
-DATA vectorConstants<>+1060(SB)/4, $0x0000007f
-DATA vectorConstants<>+1064(SB)/4, $0x0000007f
-DATA vectorConstants<>+1068(SB)/4, $0x0000007f
-DATA vectorConstants<>+1072(SB)/4, $0x0000007f
-DATA vectorConstants<>+1076(SB)/4, $0x0000007f
-DATA vectorConstants<>+1080(SB)/4, $0x0000007f
-DATA vectorConstants<>+1084(SB)/4, $0x0000007f
-DATA vectorConstants<>+1088(SB)/4, $0x7f800000
-DATA vectorConstants<>+1092(SB)/4, $0x7f800000
-DATA vectorConstants<>+1096(SB)/4, $0x7f800000
-DATA vectorConstants<>+1100(SB)/4, $0x7f800000
-DATA vectorConstants<>+1104(SB)/4, $0x7f800000
-DATA vectorConstants<>+1108(SB)/4, $0x7f800000
-DATA vectorConstants<>+1112(SB)/4, $0x7f800000
-DATA vectorConstants<>+1116(SB)/4, $0x7f800000
-DATA vectorConstants<>+1120(SB)/4, $0x7f800000
-DATA vectorConstants<>+1124(SB)/4, $0x7f800000
-DATA vectorConstants<>+1128(SB)/4, $0x7f800000
-DATA vectorConstants<>+1132(SB)/4, $0x7f800000
-DATA vectorConstants<>+1136(SB)/4, $0x7f800000
-DATA vectorConstants<>+1140(SB)/4, $0x7f800000
-DATA vectorConstants<>+1144(SB)/4, $0x7f800000
-DATA vectorConstants<>+1148(SB)/4, $0x7f800000
-DATA vectorConstants<>+1152(SB)/4, $0x42b17217
-DATA vectorConstants<>+1156(SB)/4, $0x42b17217
-DATA vectorConstants<>+1160(SB)/4, $0x42b17217
-DATA vectorConstants<>+1164(SB)/4, $0x42b17217
-DATA vectorConstants<>+1168(SB)/4, $0x42b17217
-DATA vectorConstants<>+1172(SB)/4, $0x42b17217
-DATA vectorConstants<>+1176(SB)/4, $0x42b17217
-DATA vectorConstants<>+1180(SB)/4, $0x42b17217
-DATA vectorConstants<>+1184(SB)/4, $0x42b17217
-DATA vectorConstants<>+1188(SB)/4, $0x42b17217
-DATA vectorConstants<>+1192(SB)/4, $0x42b17217
-DATA vectorConstants<>+1196(SB)/4, $0x42b17217
-DATA vectorConstants<>+1200(SB)/4, $0x42b17217
-DATA vectorConstants<>+1204(SB)/4, $0x42b17217
-DATA vectorConstants<>+1208(SB)/4, $0x42b17217
-DATA vectorConstants<>+1212(SB)/4, $0x42b17217
-GLOBL vectorConstants<>(SB), RODATA|NOPTR, $1216
+DATA vectorConstants<>+0(SB)/4, $0xffffffff
+DATA vectorConstants<>+4(SB)/4, $0xffffffff
+DATA vectorConstants<>+8(SB)/4, $0xffffffff
+DATA vectorConstants<>+12(SB)/4, $0xffffffff
+DATA vectorConstants<>+16(SB)/4, $0xffffffff
+DATA vectorConstants<>+20(SB)/4, $0xffffffff
+DATA vectorConstants<>+24(SB)/4, $0xffffffff
+DATA vectorConstants<>+28(SB)/4, $0xffffffff
+DATA vectorConstants<>+32(SB)/4, $0xffffffff
+DATA vectorConstants<>+36(SB)/4, $0xffffffff
+DATA vectorConstants<>+40(SB)/4, $0xffffffff
+DATA vectorConstants<>+44(SB)/4, $0xffffffff
+DATA vectorConstants<>+48(SB)/4, $0xffffffff
+DATA vectorConstants<>+52(SB)/4, $0xffffffff
+DATA vectorConstants<>+56(SB)/4, $0xffffffff
+DATA vectorConstants<>+60(SB)/4, $0xffffffff
+DATA vectorConstants<>+64(SB)/4, $0x00000000
+DATA vectorConstants<>+68(SB)/4, $0x00000000
+DATA vectorConstants<>+72(SB)/4, $0x00000000
+DATA vectorConstants<>+76(SB)/4, $0x00000000
+DATA vectorConstants<>+80(SB)/4, $0x00000000
+DATA vectorConstants<>+84(SB)/4, $0x00000000
+DATA vectorConstants<>+88(SB)/4, $0x00000000
+DATA vectorConstants<>+92(SB)/4, $0x00000000
+DATA vectorConstants<>+96(SB)/4, $0x00000000
+DATA vectorConstants<>+100(SB)/4, $0x00000000
+DATA vectorConstants<>+104(SB)/4, $0x00000000
+DATA vectorConstants<>+108(SB)/4, $0x00000000
+DATA vectorConstants<>+112(SB)/4, $0x00000000
+DATA vectorConstants<>+116(SB)/4, $0x00000000
+DATA vectorConstants<>+120(SB)/4, $0x00000000
+DATA vectorConstants<>+124(SB)/4, $0x00000000
+DATA vectorConstants<>+128(SB)/4, $0x80000000
+DATA vectorConstants<>+132(SB)/4, $0x80000000
+DATA vectorConstants<>+136(SB)/4, $0x80000000
+DATA vectorConstants<>+140(SB)/4, $0x80000000
+DATA vectorConstants<>+144(SB)/4, $0x80000000
+DATA vectorConstants<>+148(SB)/4, $0x80000000
+DATA vectorConstants<>+152(SB)/4, $0x80000000
+DATA vectorConstants<>+156(SB)/4, $0x80000000
+DATA vectorConstants<>+160(SB)/4, $0x80000000
+DATA vectorConstants<>+164(SB)/4, $0x80000000
+DATA vectorConstants<>+168(SB)/4, $0x80000000
+DATA vectorConstants<>+172(SB)/4, $0x80000000
+DATA vectorConstants<>+176(SB)/4, $0x80000000
+DATA vectorConstants<>+180(SB)/4, $0x80000000
+DATA vectorConstants<>+184(SB)/4, $0x80000000
+DATA vectorConstants<>+188(SB)/4, $0x80000000
+DATA vectorConstants<>+192(SB)/4, $0x42b40000
+DATA vectorConstants<>+196(SB)/4, $0x42b40000
+DATA vectorConstants<>+200(SB)/4, $0x42b40000
+DATA vectorConstants<>+204(SB)/4, $0x42b40000
+DATA vectorConstants<>+208(SB)/4, $0x42b40000
+DATA vectorConstants<>+212(SB)/4, $0x42b40000
+DATA vectorConstants<>+216(SB)/4, $0x42b40000
+DATA vectorConstants<>+220(SB)/4, $0x42b40000
+DATA vectorConstants<>+224(SB)/4, $0x42b40000
+DATA vectorConstants<>+228(SB)/4, $0x42b40000
+DATA vectorConstants<>+232(SB)/4, $0x42b40000
+DATA vectorConstants<>+236(SB)/4, $0x42b40000
+DATA vectorConstants<>+240(SB)/4, $0x42b40000
+DATA vectorConstants<>+244(SB)/4, $0x42b40000
+DATA vectorConstants<>+248(SB)/4, $0x42b40000
+DATA vectorConstants<>+252(SB)/4, $0x42b40000
+DATA vectorConstants<>+256(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+260(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+264(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+268(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+272(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+276(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+280(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+284(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+288(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+292(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+296(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+300(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+304(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+308(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+312(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+316(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+320(SB)/4, $0x4b400000
+DATA vectorConstants<>+324(SB)/4, $0x4b400000
+DATA vectorConstants<>+328(SB)/4, $0x4b400000
+DATA vectorConstants<>+332(SB)/4, $0x4b400000
+DATA vectorConstants<>+336(SB)/4, $0x4b400000
+DATA vectorConstants<>+340(SB)/4, $0x4b400000
+DATA vectorConstants<>+344(SB)/4, $0x4b400000
+DATA vectorConstants<>+348(SB)/4, $0x4b400000
+DATA vectorConstants<>+352(SB)/4, $0x4b400000
+DATA vectorConstants<>+356(SB)/4, $0x4b400000
+DATA vectorConstants<>+360(SB)/4, $0x4b400000
+DATA vectorConstants<>+364(SB)/4, $0x4b400000
+DATA vectorConstants<>+368(SB)/4, $0x4b400000
+DATA vectorConstants<>+372(SB)/4, $0x4b400000
+DATA vectorConstants<>+376(SB)/4, $0x4b400000
+DATA vectorConstants<>+380(SB)/4, $0x4b400000
+DATA vectorConstants<>+384(SB)/4, $0x3f318000
+DATA vectorConstants<>+388(SB)/4, $0x3f318000
+DATA vectorConstants<>+392(SB)/4, $0x3f318000
+DATA vectorConstants<>+396(SB)/4, $0x3f318000
+DATA vectorConstants<>+400(SB)/4, $0x3f318000
+DATA vectorConstants<>+404(SB)/4, $0x3f318000
+DATA vectorConstants<>+408(SB)/4, $0x3f318000
+DATA vectorConstants<>+412(SB)/4, $0x3f318000
+DATA vectorConstants<>+416(SB)/4, $0x3f318000
+DATA vectorConstants<>+420(SB)/4, $0x3f318000
+DATA vectorConstants<>+424(SB)/4, $0x3f318000
+DATA vectorConstants<>+428(SB)/4, $0x3f318000
+DATA vectorConstants<>+432(SB)/4, $0x3f318000
+DATA vectorConstants<>+436(SB)/4, $0x3f318000
+DATA vectorConstants<>+440(SB)/4, $0x3f318000
+DATA vectorConstants<>+444(SB)/4, $0x3f318000
+DATA vectorConstants<>+448(SB)/4, $0xb95e8083
+DATA vectorConstants<>+452(SB)/4, $0xb95e8083
+DATA vectorConstants<>+456(SB)/4, $0xb95e8083
+DATA vectorConstants<>+460(SB)/4, $0xb95e8083
+DATA vectorConstants<>+464(SB)/4, $0xb95e8083
+DATA vectorConstants<>+468(SB)/4, $0xb95e8083
+DATA vectorConstants<>+472(SB)/4, $0xb95e8083
+DATA vectorConstants<>+476(SB)/4, $0xb95e8083
+DATA vectorConstants<>+480(SB)/4, $0xb95e8083
+DATA vectorConstants<>+484(SB)/4, $0xb95e8083
+DATA vectorConstants<>+488(SB)/4, $0xb95e8083
+DATA vectorConstants<>+492(SB)/4, $0xb95e8083
+DATA vectorConstants<>+496(SB)/4, $0xb95e8083
+DATA vectorConstants<>+500(SB)/4, $0xb95e8083
+DATA vectorConstants<>+504(SB)/4, $0xb95e8083
+DATA vectorConstants<>+508(SB)/4, $0xb95e8083
+DATA vectorConstants<>+512(SB)/4, $0x39506967
+DATA vectorConstants<>+516(SB)/4, $0x39506967
+DATA vectorConstants<>+520(SB)/4, $0x39506967
+DATA vectorConstants<>+524(SB)/4, $0x39506967
+DATA vectorConstants<>+528(SB)/4, $0x39506967
+DATA vectorConstants<>+532(SB)/4, $0x39506967
+DATA vectorConstants<>+536(SB)/4, $0x39506967
+DATA vectorConstants<>+540(SB)/4, $0x39506967
+DATA vectorConstants<>+544(SB)/4, $0x39506967
+DATA vectorConstants<>+548(SB)/4, $0x39506967
+DATA vectorConstants<>+552(SB)/4, $0x39506967
+DATA vectorConstants<>+556(SB)/4, $0x39506967
+DATA vectorConstants<>+560(SB)/4, $0x39506967
+DATA vectorConstants<>+564(SB)/4, $0x39506967
+DATA vectorConstants<>+568(SB)/4, $0x39506967
+DATA vectorConstants<>+572(SB)/4, $0x39506967
+DATA vectorConstants<>+576(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+580(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+584(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+588(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+592(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+596(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+600(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+604(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+608(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+612(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+616(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+620(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+624(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+628(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+632(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+636(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+640(SB)/4, $0x3c088908
+DATA vectorConstants<>+644(SB)/4, $0x3c088908
+DATA vectorConstants<>+648(SB)/4, $0x3c088908
+DATA vectorConstants<>+652(SB)/4, $0x3c088908
+DATA vectorConstants<>+656(SB)/4, $0x3c088908
+DATA vectorConstants<>+660(SB)/4, $0x3c088908
+DATA vectorConstants<>+664(SB)/4, $0x3c088908
+DATA vectorConstants<>+668(SB)/4, $0x3c088908
+DATA vectorConstants<>+672(SB)/4, $0x3c088908
+DATA vectorConstants<>+676(SB)/4, $0x3c088908
+DATA vectorConstants<>+680(SB)/4, $0x3c088908
+DATA vectorConstants<>+684(SB)/4, $0x3c088908
+DATA vectorConstants<>+688(SB)/4, $0x3c088908
+DATA vectorConstants<>+692(SB)/4, $0x3c088908
+DATA vectorConstants<>+696(SB)/4, $0x3c088908
+DATA vectorConstants<>+700(SB)/4, $0x3c088908
+DATA vectorConstants<>+704(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+708(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+712(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+716(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+720(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+724(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+728(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+732(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+736(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+740(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+744(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+748(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+752(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+756(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+760(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+764(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+768(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+772(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+776(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+780(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+784(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+788(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+792(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+796(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+800(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+804(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+808(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+812(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+816(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+820(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+824(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+828(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+832(SB)/4, $0x3f000000
+DATA vectorConstants<>+836(SB)/4, $0x3f000000
+DATA vectorConstants<>+840(SB)/4, $0x3f000000
+DATA vectorConstants<>+844(SB)/4, $0x3f000000
+DATA vectorConstants<>+848(SB)/4, $0x3f000000
+DATA vectorConstants<>+852(SB)/4, $0x3f000000
+DATA vectorConstants<>+856(SB)/4, $0x3f000000
+DATA vectorConstants<>+860(SB)/4, $0x3f000000
+DATA vectorConstants<>+864(SB)/4, $0x3f000000
+DATA vectorConstants<>+868(SB)/4, $0x3f000000
+DATA vectorConstants<>+872(SB)/4, $0x3f000000
+DATA vectorConstants<>+876(SB)/4, $0x3f000000
+DATA vectorConstants<>+880(SB)/4, $0x3f000000
+DATA vectorConstants<>+884(SB)/4, $0x3f000000
+DATA vectorConstants<>+888(SB)/4, $0x3f000000
+DATA vectorConstants<>+892(SB)/4, $0x3f000000
+DATA vectorConstants<>+896(SB)/4, $0x3f800000
+DATA vectorConstants<>+900(SB)/4, $0x3f800000
+DATA vectorConstants<>+904(SB)/4, $0x3f800000
+DATA vectorConstants<>+908(SB)/4, $0x3f800000
+DATA vectorConstants<>+912(SB)/4, $0x3f800000
+DATA vectorConstants<>+916(SB)/4, $0x3f800000
+DATA vectorConstants<>+920(SB)/4, $0x3f800000
+DATA vectorConstants<>+924(SB)/4, $0x3f800000
+DATA vectorConstants<>+928(SB)/4, $0x3f800000
+DATA vectorConstants<>+932(SB)/4, $0x3f800000
+DATA vectorConstants<>+936(SB)/4, $0x3f800000
+DATA vectorConstants<>+940(SB)/4, $0x3f800000
+DATA vectorConstants<>+944(SB)/4, $0x3f800000
+DATA vectorConstants<>+948(SB)/4, $0x3f800000
+DATA vectorConstants<>+952(SB)/4, $0x3f800000
+DATA vectorConstants<>+956(SB)/4, $0x3f800000
+DATA vectorConstants<>+960(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+964(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+968(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+972(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+976(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+980(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+984(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+988(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+992(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+996(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+1000(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+1004(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+1008(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+1012(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+1016(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+1020(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+1024(SB)/4, $0xff800000
+DATA vectorConstants<>+1028(SB)/4, $0xff800000
+DATA vectorConstants<>+1032(SB)/4, $0xff800000
+DATA vectorConstants<>+1036(SB)/4, $0xff800000
+DATA vectorConstants<>+1040(SB)/4, $0xff800000
+DATA vectorConstants<>+1044(SB)/4, $0xff800000
+DATA vectorConstants<>+1048(SB)/4, $0xff800000
+DATA vectorConstants<>+1052(SB)/4, $0xff800000
+DATA vectorConstants<>+1056(SB)/4, $0xff800000
+DATA vectorConstants<>+1060(SB)/4, $0xff800000
+DATA vectorConstants<>+1064(SB)/4, $0xff800000
+DATA vectorConstants<>+1068(SB)/4, $0xff800000
+DATA vectorConstants<>+1072(SB)/4, $0xff800000
+DATA vectorConstants<>+1076(SB)/4, $0xff800000
+DATA vectorConstants<>+1080(SB)/4, $0xff800000
+DATA vectorConstants<>+1084(SB)/4, $0xff800000
+DATA vectorConstants<>+1088(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1092(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1096(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1100(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1104(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1108(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1112(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1116(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1120(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1124(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1128(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1132(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1136(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1140(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1144(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1148(SB)/4, $0x7fffffff
+DATA vectorConstants<>+1152(SB)/4, $0x0000007f
+DATA vectorConstants<>+1156(SB)/4, $0x0000007f
+DATA vectorConstants<>+1160(SB)/4, $0x0000007f
+DATA vectorConstants<>+1164(SB)/4, $0x0000007f
+DATA vectorConstants<>+1168(SB)/4, $0x0000007f
+DATA vectorConstants<>+1172(SB)/4, $0x0000007f
+DATA vectorConstants<>+1176(SB)/4, $0x0000007f
+DATA vectorConstants<>+1180(SB)/4, $0x0000007f
+DATA vectorConstants<>+1184(SB)/4, $0x0000007f
+DATA vectorConstants<>+1188(SB)/4, $0x0000007f
+DATA vectorConstants<>+1192(SB)/4, $0x0000007f
+DATA vectorConstants<>+1196(SB)/4, $0x0000007f
+DATA vectorConstants<>+1200(SB)/4, $0x0000007f
+DATA vectorConstants<>+1204(SB)/4, $0x0000007f
+DATA vectorConstants<>+1208(SB)/4, $0x0000007f
+DATA vectorConstants<>+1212(SB)/4, $0x0000007f
+DATA vectorConstants<>+1216(SB)/4, $0x7f800000
+DATA vectorConstants<>+1220(SB)/4, $0x7f800000
+DATA vectorConstants<>+1224(SB)/4, $0x7f800000
+DATA vectorConstants<>+1228(SB)/4, $0x7f800000
+DATA vectorConstants<>+1232(SB)/4, $0x7f800000
+DATA vectorConstants<>+1236(SB)/4, $0x7f800000
+DATA vectorConstants<>+1240(SB)/4, $0x7f800000
+DATA vectorConstants<>+1244(SB)/4, $0x7f800000
+DATA vectorConstants<>+1248(SB)/4, $0x7f800000
+DATA vectorConstants<>+1252(SB)/4, $0x7f800000
+DATA vectorConstants<>+1256(SB)/4, $0x7f800000
+DATA vectorConstants<>+1260(SB)/4, $0x7f800000
+DATA vectorConstants<>+1264(SB)/4, $0x7f800000
+DATA vectorConstants<>+1268(SB)/4, $0x7f800000
+DATA vectorConstants<>+1272(SB)/4, $0x7f800000
+DATA vectorConstants<>+1276(SB)/4, $0x7f800000
+DATA vectorConstants<>+1280(SB)/4, $0x42b17217
+DATA vectorConstants<>+1284(SB)/4, $0x42b17217
+DATA vectorConstants<>+1288(SB)/4, $0x42b17217
+DATA vectorConstants<>+1292(SB)/4, $0x42b17217
+DATA vectorConstants<>+1296(SB)/4, $0x42b17217
+DATA vectorConstants<>+1300(SB)/4, $0x42b17217
+DATA vectorConstants<>+1304(SB)/4, $0x42b17217
+DATA vectorConstants<>+1308(SB)/4, $0x42b17217
+DATA vectorConstants<>+1312(SB)/4, $0x42b17217
+DATA vectorConstants<>+1316(SB)/4, $0x42b17217
+DATA vectorConstants<>+1320(SB)/4, $0x42b17217
+DATA vectorConstants<>+1324(SB)/4, $0x42b17217
+DATA vectorConstants<>+1328(SB)/4, $0x42b17217
+DATA vectorConstants<>+1332(SB)/4, $0x42b17217
+DATA vectorConstants<>+1336(SB)/4, $0x42b17217
+DATA vectorConstants<>+1340(SB)/4, $0x42b17217
+GLOBL vectorConstants<>(SB), RODATA|NOPTR, $1344
 
 // func siluAVX512(y []float32, x []float32)
 // Requires: AVX, AVX512F
@@ -319,33 +351,33 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 
 loop1:
 	VMOVDQU64   (CX), Z0
-	VPXORD      vectorConstants<>+0(SB), Z0, Z1
-	VMOVDQU64   vectorConstants<>+64(SB), Z3
+	VPXORD      vectorConstants<>+128(SB), Z0, Z1
+	VMOVDQU64   vectorConstants<>+192(SB), Z3
 	VMINPS      Z1, Z3, Z3
-	VMULPS      vectorConstants<>+128(SB), Z3, Z2
-	VADDPS      vectorConstants<>+192(SB), Z2, Z2
-	VSUBPS      vectorConstants<>+192(SB), Z2, Z2
-	VMULPS      vectorConstants<>+256(SB), Z2, Z5
+	VMULPS      vectorConstants<>+256(SB), Z3, Z2
+	VADDPS      vectorConstants<>+320(SB), Z2, Z2
+	VSUBPS      vectorConstants<>+320(SB), Z2, Z2
+	VMULPS      vectorConstants<>+384(SB), Z2, Z5
 	VSUBPS      Z5, Z3, Z3
-	VMULPS      vectorConstants<>+320(SB), Z2, Z5
+	VMULPS      vectorConstants<>+448(SB), Z2, Z5
 	VSUBPS      Z5, Z3, Z3
-	VMULPS      vectorConstants<>+384(SB), Z3, Z4
-	VADDPS      vectorConstants<>+448(SB), Z4, Z4
-	VMULPS      Z3, Z4, Z4
-	VADDPS      vectorConstants<>+512(SB), Z4, Z4
-	VMULPS      Z3, Z4, Z4
+	VMULPS      vectorConstants<>+512(SB), Z3, Z4
 	VADDPS      vectorConstants<>+576(SB), Z4, Z4
 	VMULPS      Z3, Z4, Z4
 	VADDPS      vectorConstants<>+640(SB), Z4, Z4
 	VMULPS      Z3, Z4, Z4
 	VADDPS      vectorConstants<>+704(SB), Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VADDPS      vectorConstants<>+768(SB), Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VADDPS      vectorConstants<>+832(SB), Z4, Z4
 	VMULPS      Z3, Z3, Z5
 	VMULPS      Z5, Z4, Z4
 	VADDPS      Z3, Z4, Z4
-	VADDPS      vectorConstants<>+768(SB), Z4, Z4
-	VCMPPS      $0x05, vectorConstants<>+832(SB), Z1, K1
+	VADDPS      vectorConstants<>+896(SB), Z4, Z4
+	VCMPPS      $0x05, vectorConstants<>+960(SB), Z1, K1
 	VSCALEFPS.Z Z2, Z4, K1, Z4
-	VADDPS      vectorConstants<>+768(SB), Z4, Z4
+	VADDPS      vectorConstants<>+896(SB), Z4, Z4
 	VDIVPS      Z4, Z0, Z0
 	VMOVDQU64   Z0, (AX)
 	ADDQ        $0x40, CX
@@ -364,7 +396,7 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS X0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
-	VMOVDQU64    vectorConstants<>+896(SB), Z1
+	VMOVDQU64    vectorConstants<>+1024(SB), Z1
 
 loop1:
 	VMULPS        (AX), Z0, Z3
@@ -388,30 +420,30 @@ loop1:
 loop2:
 	VMOVDQU64     (AX), Z1
 	VSUBPS        Z0, Z1, Z1
-	VMOVDQU64     vectorConstants<>+64(SB), Z4
+	VMOVDQU64     vectorConstants<>+192(SB), Z4
 	VMINPS        Z1, Z4, Z4
-	VMULPS        vectorConstants<>+128(SB), Z4, Z3
-	VADDPS        vectorConstants<>+192(SB), Z3, Z3
-	VSUBPS        vectorConstants<>+192(SB), Z3, Z3
-	VMULPS        vectorConstants<>+256(SB), Z3, Z6
+	VMULPS        vectorConstants<>+256(SB), Z4, Z3
+	VADDPS        vectorConstants<>+320(SB), Z3, Z3
+	VSUBPS        vectorConstants<>+320(SB), Z3, Z3
+	VMULPS        vectorConstants<>+384(SB), Z3, Z6
 	VSUBPS        Z6, Z4, Z4
-	VMULPS        vectorConstants<>+320(SB), Z3, Z6
+	VMULPS        vectorConstants<>+448(SB), Z3, Z6
 	VSUBPS        Z6, Z4, Z4
-	VMULPS        vectorConstants<>+384(SB), Z4, Z5
-	VADDPS        vectorConstants<>+448(SB), Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VADDPS        vectorConstants<>+512(SB), Z5, Z5
-	VMULPS        Z4, Z5, Z5
+	VMULPS        vectorConstants<>+512(SB), Z4, Z5
 	VADDPS        vectorConstants<>+576(SB), Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VADDPS        vectorConstants<>+640(SB), Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VADDPS        vectorConstants<>+704(SB), Z5, Z5
+	VMULPS        Z4, Z5, Z5
+	VADDPS        vectorConstants<>+768(SB), Z5, Z5
+	VMULPS        Z4, Z5, Z5
+	VADDPS        vectorConstants<>+832(SB), Z5, Z5
 	VMULPS        Z4, Z4, Z6
 	VMULPS        Z6, Z5, Z5
 	VADDPS        Z4, Z5, Z5
-	VADDPS        vectorConstants<>+768(SB), Z5, Z5
-	VCMPPS        $0x05, vectorConstants<>+832(SB), Z1, K1
+	VADDPS        vectorConstants<>+896(SB), Z5, Z5
+	VCMPPS        $0x05, vectorConstants<>+960(SB), Z1, K1
 	VSCALEFPS.Z   Z3, Z5, K1, Z5
 	VMOVDQU64     Z5, (AX)
 	VADDPS        Z5, Z2, Z2
@@ -442,71 +474,151 @@ loop3:
 	VZEROUPPER
 	RET
 
-// func sumLanesAVX512(x []float32) (lanes [16]float32)
-// Requires: AVX, AVX512F
-TEXT ·sumLanesAVX512(SB), NOSPLIT, $0-88
-	MOVQ   x_base+0(FP), AX
-	MOVQ   x_len+8(FP), CX
-	VPXORD Z0, Z0, Z0
+// func normAVX512(y []float32, x []float32, gain []float32, bias []float32, eps float32) (mean float32, rstd float32)
+// Requires: AVX, AVX2, AVX512F, SSE
+TEXT ·normAVX512(SB), NOSPLIT, $0-112
+	MOVQ       y_base+0(FP), AX
+	MOVQ       x_base+24(FP), AX
+	MOVQ       gain_base+48(FP), AX
+	MOVQ       bias_base+72(FP), AX
+	MOVQ       y_len+8(FP), AX
+	VXORPS     X0, X0, X0
+	VCVTSI2SSQ AX, X0, X0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	MOVQ       y_base+0(FP), CX
+	MOVQ       x_base+24(FP), AX
+	MOVQ       gain_base+48(FP), DX
+	MOVQ       bias_base+72(FP), BX
+	MOVQ       y_len+8(FP), SI
+	SUBQ       $0x10, SI
+	JLT        rest1
 
-loop1:
-	VADDPS    (AX), Z0, Z0
-	ADDQ      $0x40, AX
-	SUBQ      $0x10, CX
-	JNE       loop1
-	LEAQ      lanes_0+24(FP), AX
-	VMOVDQU64 Z0, (AX)
-	VZEROUPPER
-	RET
-
-// func squareLanesAVX512(x []float32, mean float32) (lanes [16]float32)
-// Requires: AVX, AVX512F, SSE
-TEXT ·squareLanesAVX512(SB), NOSPLIT, $0-96
-	MOVQ         x_base+0(FP), AX
-	MOVQ         x_len+8(FP), CX
-	MOVSS        mean+24(FP), X0
-	VBROADCASTSS X0, Z0
-	VPXORD       Z1, Z1, Z1
-
-loop1:
-	VMOVDQU64 (AX), Z2
-	VSUBPS    Z0, Z2, Z2
-	VMULPS    Z2, Z2, Z2
-	VADDPS    Z2, Z1, Z1
-	ADDQ      $0x40, AX
-	SUBQ      $0x10, CX
-	JNE       loop1
-	LEAQ      lanes_0+32(FP), AX
-	VMOVDQU64 Z1, (AX)
-	VZEROUPPER
-	RET
-
-// func normalizeAVX512(y []float32, x []float32, gain []float32, bias []float32, mean float32, rstd float32)
-// Requires: AVX, AVX512F, SSE
-TEXT ·normalizeAVX512(SB), NOSPLIT, $0-104
-	MOVQ         y_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         gain_base+48(FP), DX
-	MOVQ         bias_base+72(FP), BX
-	MOVQ         y_len+8(FP), SI
-	MOVSS        mean+96(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        rstd+100(FP), X1
-	VBROADCASTSS X1, Z1
-
-loop1:
-	VMOVDQU64 (CX), Z2
-	VSUBPS    Z0, Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VMULPS    (DX), Z2, Z2
-	VADDPS    (BX), Z2, Z2
-	VMOVDQU64 Z2, (AX)
+whole1:
+	VMOVDQU64 (AX), Z3
+	VADDPS    Z3, Z1, Z1
 	ADDQ      $0x40, BX
 	ADDQ      $0x40, DX
-	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
 	SUBQ      $0x10, SI
-	JNE       loop1
+	JGE       whole1
+
+rest1:
+	ADDQ      $0x10, SI
+	JEQ       done1
+	MOVQ      SI, CX
+	MOVL      $0x00000001, DX
+	SHLL      CL, DX
+	DECL      DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (AX), K1, Z3
+	VADDPS    Z3, Z1, Z1
+
+done1:
+	VEXTRACTI64X4 $0x01, Z1, Y3
+	VADDPS        Y3, Y1, Y3
+	VEXTRACTI128  $0x01, Y3, X1
+	VADDPS        X3, X1, X3
+	VPSHUFD       $0x0e, X3, X1
+	VADDPS        X1, X3, X3
+	VPSHUFD       $0x01, X3, X1
+	VADDPS        X1, X3, X3
+	VDIVSS        X0, X3, X3
+	MOVSS         X3, mean+104(FP)
+	VBROADCASTSS  X3, Z1
+	MOVQ          y_base+0(FP), CX
+	MOVQ          x_base+24(FP), AX
+	MOVQ          gain_base+48(FP), DX
+	MOVQ          bias_base+72(FP), BX
+	MOVQ          y_len+8(FP), SI
+	SUBQ          $0x10, SI
+	JLT           rest2
+
+whole2:
+	VMOVDQU64 (AX), Z3
+	VSUBPS    Z1, Z3, Z3
+	VMULPS    Z3, Z3, Z3
+	VADDPS    Z3, Z2, Z2
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	SUBQ      $0x10, SI
+	JGE       whole2
+
+rest2:
+	ADDQ      $0x10, SI
+	JEQ       done2
+	MOVQ      SI, CX
+	MOVL      $0x00000001, DX
+	SHLL      CL, DX
+	DECL      DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (AX), K1, Z3
+	VSUBPS    Z1, Z3, Z3
+	VMOVAPS.Z Z3, K1, Z3
+	VMULPS    Z3, Z3, Z3
+	VADDPS    Z3, Z2, Z2
+
+done2:
+	VEXTRACTI64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y3
+	VEXTRACTI128  $0x01, Y3, X2
+	VADDPS        X3, X2, X3
+	VPSHUFD       $0x0e, X3, X2
+	VADDPS        X2, X3, X3
+	VPSHUFD       $0x01, X3, X2
+	VADDPS        X2, X3, X3
+	VDIVSS        X0, X3, X3
+	MOVSS         eps+96(FP), X0
+	VADDSS        X0, X3, X3
+	VSQRTSS       X3, X3, X3
+	VMOVSS        vectorConstants<>+896(SB), X0
+	VDIVSS        X3, X0, X0
+	MOVSS         X0, rstd+108(FP)
+	VBROADCASTSS  X0, Z0
+	MOVQ          y_base+0(FP), AX
+	MOVQ          x_base+24(FP), DX
+	MOVQ          gain_base+48(FP), BX
+	MOVQ          bias_base+72(FP), SI
+	MOVQ          y_len+8(FP), CX
+	SUBQ          $0x10, CX
+	JLT           rest3
+
+whole3:
+	VMOVDQU64 (DX), Z2
+	VSUBPS    Z1, Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VMOVDQU64 (BX), Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVDQU64 (SI), Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVDQU64 Z2, (AX)
+	ADDQ      $0x40, SI
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JGE       whole3
+
+rest3:
+	ADDQ      $0x10, CX
+	JEQ       done3
+	MOVL      $0x00000001, DI
+	SHLL      CL, DI
+	DECL      DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX), K1, Z2
+	VSUBPS    Z1, Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VMOVUPS.Z (BX), K1, Z0
+	VMULPS    Z0, Z2, Z2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z2
+	VMOVUPS   Z2, K1, (AX)
+
+done3:
 	VZEROUPPER
 	RET
 
@@ -560,7 +672,7 @@ TEXT ·largestBitsAVX512(SB), NOSPLIT, $0-28
 
 loop1:
 	VMOVDQU64     (AX), Z1
-	VPANDD        vectorConstants<>+960(SB), Z1, Z1
+	VPANDD        vectorConstants<>+1088(SB), Z1, Z1
 	VPMAXUD       Z1, Z0, Z0
 	ADDQ          $0x40, AX
 	SUBQ          $0x10, CX
@@ -623,89 +735,89 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 
 loop1:
 	VMOVDQU    (CX), Y0
-	VPXOR      vectorConstants<>+0(SB), Y0, Y1
-	VMULPS     vectorConstants<>+128(SB), Y1, Y2
-	VADDPS     vectorConstants<>+192(SB), Y2, Y2
-	VSUBPS     vectorConstants<>+192(SB), Y2, Y2
-	VMULPS     vectorConstants<>+256(SB), Y2, Y5
+	VPXOR      vectorConstants<>+128(SB), Y0, Y1
+	VMULPS     vectorConstants<>+256(SB), Y1, Y2
+	VADDPS     vectorConstants<>+320(SB), Y2, Y2
+	VSUBPS     vectorConstants<>+320(SB), Y2, Y2
+	VMULPS     vectorConstants<>+384(SB), Y2, Y5
 	VSUBPS     Y5, Y1, Y3
-	VMULPS     vectorConstants<>+320(SB), Y2, Y5
+	VMULPS     vectorConstants<>+448(SB), Y2, Y5
 	VSUBPS     Y5, Y3, Y3
-	VMULPS     vectorConstants<>+384(SB), Y3, Y4
-	VADDPS     vectorConstants<>+448(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+512(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
+	VMULPS     vectorConstants<>+512(SB), Y3, Y4
 	VADDPS     vectorConstants<>+576(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+640(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+704(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     vectorConstants<>+832(SB), Y4, Y4
 	VMULPS     Y3, Y3, Y5
 	VMULPS     Y5, Y4, Y4
 	VADDPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+768(SB), Y4, Y4
+	VADDPS     vectorConstants<>+896(SB), Y4, Y4
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y3
 	VPSUBD     Y3, Y2, Y2
-	VPADDD     vectorConstants<>+1024(SB), Y3, Y3
+	VPADDD     vectorConstants<>+1152(SB), Y3, Y3
 	VPSLLD     $0x17, Y3, Y3
 	VMULPS     Y3, Y4, Y4
-	VPADDD     vectorConstants<>+1024(SB), Y2, Y2
+	VPADDD     vectorConstants<>+1152(SB), Y2, Y2
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y4, Y4
 	VPXOR      Y2, Y2, Y2
-	VCMPPS     $0x01, vectorConstants<>+832(SB), Y1, Y3
+	VCMPPS     $0x01, vectorConstants<>+960(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
-	VMOVDQU    vectorConstants<>+1088(SB), Y2
-	VCMPPS     $0x0e, vectorConstants<>+1152(SB), Y1, Y3
+	VMOVDQU    vectorConstants<>+1216(SB), Y2
+	VCMPPS     $0x0e, vectorConstants<>+1280(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VCMPPS     $0x03, Y1, Y1, Y2
 	VBLENDVPS  Y2, Y1, Y4, Y4
-	VADDPS     vectorConstants<>+768(SB), Y4, Y4
+	VADDPS     vectorConstants<>+896(SB), Y4, Y4
 	VDIVPS     Y4, Y0, Y0
 	VMOVDQU    Y0, (AX)
 	VMOVDQU    32(CX), Y0
-	VPXOR      vectorConstants<>+0(SB), Y0, Y1
-	VMULPS     vectorConstants<>+128(SB), Y1, Y2
-	VADDPS     vectorConstants<>+192(SB), Y2, Y2
-	VSUBPS     vectorConstants<>+192(SB), Y2, Y2
-	VMULPS     vectorConstants<>+256(SB), Y2, Y5
+	VPXOR      vectorConstants<>+128(SB), Y0, Y1
+	VMULPS     vectorConstants<>+256(SB), Y1, Y2
+	VADDPS     vectorConstants<>+320(SB), Y2, Y2
+	VSUBPS     vectorConstants<>+320(SB), Y2, Y2
+	VMULPS     vectorConstants<>+384(SB), Y2, Y5
 	VSUBPS     Y5, Y1, Y3
-	VMULPS     vectorConstants<>+320(SB), Y2, Y5
+	VMULPS     vectorConstants<>+448(SB), Y2, Y5
 	VSUBPS     Y5, Y3, Y3
-	VMULPS     vectorConstants<>+384(SB), Y3, Y4
-	VADDPS     vectorConstants<>+448(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+512(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
+	VMULPS     vectorConstants<>+512(SB), Y3, Y4
 	VADDPS     vectorConstants<>+576(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+640(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+704(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     vectorConstants<>+832(SB), Y4, Y4
 	VMULPS     Y3, Y3, Y5
 	VMULPS     Y5, Y4, Y4
 	VADDPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+768(SB), Y4, Y4
+	VADDPS     vectorConstants<>+896(SB), Y4, Y4
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y3
 	VPSUBD     Y3, Y2, Y2
-	VPADDD     vectorConstants<>+1024(SB), Y3, Y3
+	VPADDD     vectorConstants<>+1152(SB), Y3, Y3
 	VPSLLD     $0x17, Y3, Y3
 	VMULPS     Y3, Y4, Y4
-	VPADDD     vectorConstants<>+1024(SB), Y2, Y2
+	VPADDD     vectorConstants<>+1152(SB), Y2, Y2
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y4, Y4
 	VPXOR      Y2, Y2, Y2
-	VCMPPS     $0x01, vectorConstants<>+832(SB), Y1, Y3
+	VCMPPS     $0x01, vectorConstants<>+960(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
-	VMOVDQU    vectorConstants<>+1088(SB), Y2
-	VCMPPS     $0x0e, vectorConstants<>+1152(SB), Y1, Y3
+	VMOVDQU    vectorConstants<>+1216(SB), Y2
+	VCMPPS     $0x0e, vectorConstants<>+1280(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VCMPPS     $0x03, Y1, Y1, Y2
 	VBLENDVPS  Y2, Y1, Y4, Y4
-	VADDPS     vectorConstants<>+768(SB), Y4, Y4
+	VADDPS     vectorConstants<>+896(SB), Y4, Y4
 	VDIVPS     Y4, Y0, Y0
 	VMOVDQU    Y0, 32(AX)
 	ADDQ       $0x40, CX
@@ -726,8 +838,8 @@ TEXT ·softmaxAVX2(SB), NOSPLIT, $0-32
 	VPXOR        Y2, Y2, Y2
 	VPXOR        Y3, Y3, Y3
 	VPXOR        Y4, Y4, Y4
-	VMOVDQU      vectorConstants<>+896(SB), Y1
-	VMOVDQU      vectorConstants<>+896(SB), Y2
+	VMOVDQU      vectorConstants<>+1024(SB), Y1
+	VMOVDQU      vectorConstants<>+1024(SB), Y2
 
 loop1:
 	VMULPS       (AX), Y0, Y5
@@ -754,41 +866,41 @@ loop1:
 loop2:
 	VMOVDQU      (AX), Y1
 	VSUBPS       Y0, Y1, Y1
-	VMULPS       vectorConstants<>+128(SB), Y1, Y2
-	VADDPS       vectorConstants<>+192(SB), Y2, Y2
-	VSUBPS       vectorConstants<>+192(SB), Y2, Y2
-	VMULPS       vectorConstants<>+256(SB), Y2, Y7
+	VMULPS       vectorConstants<>+256(SB), Y1, Y2
+	VADDPS       vectorConstants<>+320(SB), Y2, Y2
+	VSUBPS       vectorConstants<>+320(SB), Y2, Y2
+	VMULPS       vectorConstants<>+384(SB), Y2, Y7
 	VSUBPS       Y7, Y1, Y5
-	VMULPS       vectorConstants<>+320(SB), Y2, Y7
+	VMULPS       vectorConstants<>+448(SB), Y2, Y7
 	VSUBPS       Y7, Y5, Y5
-	VMULPS       vectorConstants<>+384(SB), Y5, Y6
-	VADDPS       vectorConstants<>+448(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+512(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
+	VMULPS       vectorConstants<>+512(SB), Y5, Y6
 	VADDPS       vectorConstants<>+576(SB), Y6, Y6
 	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+640(SB), Y6, Y6
 	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+704(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+768(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+832(SB), Y6, Y6
 	VMULPS       Y5, Y5, Y7
 	VMULPS       Y7, Y6, Y6
 	VADDPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+768(SB), Y6, Y6
+	VADDPS       vectorConstants<>+896(SB), Y6, Y6
 	VCVTTPS2DQ   Y2, Y2
 	VPSRAD       $0x01, Y2, Y5
 	VPSUBD       Y5, Y2, Y2
-	VPADDD       vectorConstants<>+1024(SB), Y5, Y5
+	VPADDD       vectorConstants<>+1152(SB), Y5, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y6, Y6
-	VPADDD       vectorConstants<>+1024(SB), Y2, Y2
+	VPADDD       vectorConstants<>+1152(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y6, Y6
 	VPXOR        Y2, Y2, Y2
-	VCMPPS       $0x01, vectorConstants<>+832(SB), Y1, Y5
+	VCMPPS       $0x01, vectorConstants<>+960(SB), Y1, Y5
 	VBLENDVPS    Y5, Y2, Y6, Y6
-	VMOVDQU      vectorConstants<>+1088(SB), Y2
-	VCMPPS       $0x0e, vectorConstants<>+1152(SB), Y1, Y5
+	VMOVDQU      vectorConstants<>+1216(SB), Y2
+	VCMPPS       $0x0e, vectorConstants<>+1280(SB), Y1, Y5
 	VBLENDVPS    Y5, Y2, Y6, Y6
 	VCMPPS       $0x03, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y6, Y6
@@ -796,41 +908,41 @@ loop2:
 	VADDPS       Y6, Y3, Y3
 	VMOVDQU      32(AX), Y1
 	VSUBPS       Y0, Y1, Y1
-	VMULPS       vectorConstants<>+128(SB), Y1, Y2
-	VADDPS       vectorConstants<>+192(SB), Y2, Y2
-	VSUBPS       vectorConstants<>+192(SB), Y2, Y2
-	VMULPS       vectorConstants<>+256(SB), Y2, Y7
+	VMULPS       vectorConstants<>+256(SB), Y1, Y2
+	VADDPS       vectorConstants<>+320(SB), Y2, Y2
+	VSUBPS       vectorConstants<>+320(SB), Y2, Y2
+	VMULPS       vectorConstants<>+384(SB), Y2, Y7
 	VSUBPS       Y7, Y1, Y5
-	VMULPS       vectorConstants<>+320(SB), Y2, Y7
+	VMULPS       vectorConstants<>+448(SB), Y2, Y7
 	VSUBPS       Y7, Y5, Y5
-	VMULPS       vectorConstants<>+384(SB), Y5, Y6
-	VADDPS       vectorConstants<>+448(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+512(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
+	VMULPS       vectorConstants<>+512(SB), Y5, Y6
 	VADDPS       vectorConstants<>+576(SB), Y6, Y6
 	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+640(SB), Y6, Y6
 	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+704(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+768(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+832(SB), Y6, Y6
 	VMULPS       Y5, Y5, Y7
 	VMULPS       Y7, Y6, Y6
 	VADDPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+768(SB), Y6, Y6
+	VADDPS       vectorConstants<>+896(SB), Y6, Y6
 	VCVTTPS2DQ   Y2, Y2
 	VPSRAD       $0x01, Y2, Y5
 	VPSUBD       Y5, Y2, Y2
-	VPADDD       vectorConstants<>+1024(SB), Y5, Y5
+	VPADDD       vectorConstants<>+1152(SB), Y5, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y6, Y6
-	VPADDD       vectorConstants<>+1024(SB), Y2, Y2
+	VPADDD       vectorConstants<>+1152(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y6, Y6
 	VPXOR        Y2, Y2, Y2
-	VCMPPS       $0x01, vectorConstants<>+832(SB), Y1, Y5
+	VCMPPS       $0x01, vectorConstants<>+960(SB), Y1, Y5
 	VBLENDVPS    Y5, Y2, Y6, Y6
-	VMOVDQU      vectorConstants<>+1088(SB), Y2
-	VCMPPS       $0x0e, vectorConstants<>+1152(SB), Y1, Y5
+	VMOVDQU      vectorConstants<>+1216(SB), Y2
+	VCMPPS       $0x0e, vectorConstants<>+1280(SB), Y1, Y5
 	VBLENDVPS    Y5, Y2, Y6, Y6
 	VCMPPS       $0x03, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y6, Y6
@@ -866,86 +978,189 @@ loop3:
 	VZEROUPPER
 	RET
 
-// func sumLanesAVX2(x []float32) (lanes [16]float32)
-// Requires: AVX, AVX2
-TEXT ·sumLanesAVX2(SB), NOSPLIT, $0-88
-	MOVQ  x_base+0(FP), AX
-	MOVQ  x_len+8(FP), CX
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-
-loop1:
-	VADDPS  (AX), Y0, Y0
-	VADDPS  32(AX), Y1, Y1
-	ADDQ    $0x40, AX
-	SUBQ    $0x10, CX
-	JNE     loop1
-	LEAQ    lanes_0+24(FP), AX
-	VMOVDQU Y0, (AX)
-	VMOVDQU Y1, 32(AX)
-	VZEROUPPER
-	RET
-
-// func squareLanesAVX2(x []float32, mean float32) (lanes [16]float32)
+// func normAVX2(y []float32, x []float32, gain []float32, bias []float32, eps float32) (mean float32, rstd float32)
 // Requires: AVX, AVX2, SSE
-TEXT ·squareLanesAVX2(SB), NOSPLIT, $0-96
-	MOVQ         x_base+0(FP), AX
-	MOVQ         x_len+8(FP), CX
-	MOVSS        mean+24(FP), X0
-	VBROADCASTSS X0, Y0
-	VPXOR        Y1, Y1, Y1
-	VPXOR        Y2, Y2, Y2
+TEXT ·normAVX2(SB), NOSPLIT, $0-112
+	MOVQ       y_base+0(FP), AX
+	MOVQ       x_base+24(FP), AX
+	MOVQ       gain_base+48(FP), AX
+	MOVQ       bias_base+72(FP), AX
+	MOVQ       y_len+8(FP), AX
+	VXORPS     X0, X0, X0
+	VCVTSI2SSQ AX, X0, X0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	MOVQ       y_base+0(FP), AX
+	MOVQ       x_base+24(FP), CX
+	MOVQ       gain_base+48(FP), DX
+	MOVQ       bias_base+72(FP), BX
+	MOVQ       y_len+8(FP), SI
+	SUBQ       $0x10, SI
+	JLT        rest1
 
-loop1:
-	VMOVDQU (AX), Y3
-	VSUBPS  Y0, Y3, Y3
-	VMULPS  Y3, Y3, Y3
-	VADDPS  Y3, Y1, Y1
-	VMOVDQU 32(AX), Y3
-	VSUBPS  Y0, Y3, Y3
-	VMULPS  Y3, Y3, Y3
-	VADDPS  Y3, Y2, Y2
+whole1:
+	VMOVDQU (CX), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVDQU 32(CX), Y5
+	VADDPS  Y5, Y2, Y2
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
-	SUBQ    $0x10, CX
-	JNE     loop1
-	LEAQ    lanes_0+32(FP), AX
-	VMOVDQU Y1, (AX)
-	VMOVDQU Y2, 32(AX)
-	VZEROUPPER
-	RET
+	SUBQ    $0x10, SI
+	JGE     whole1
 
-// func normalizeAVX2(y []float32, x []float32, gain []float32, bias []float32, mean float32, rstd float32)
-// Requires: AVX, AVX2, SSE
-TEXT ·normalizeAVX2(SB), NOSPLIT, $0-104
+rest1:
+	ADDQ $0x10, SI
+	JEQ  done1
+
+	// The masks of the elements there are begin as many before the zeros.
+	SHLQ       $0x02, SI
+	LEAQ       vectorConstants<>+64(SB), AX
+	SUBQ       SI, AX
+	VMOVUPS    (AX), Y5
+	VMASKMOVPS (CX), Y5, Y5
+	VADDPS     Y5, Y1, Y1
+	VMOVUPS    32(AX), Y5
+	VMASKMOVPS 32(CX), Y5, Y5
+	VADDPS     Y5, Y2, Y2
+
+done1:
+	VMOVDQU      Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VEXTRACTI128 $0x01, Y2, X1
+	VADDPS       X2, X1, X2
+	VPSHUFD      $0x0e, X2, X1
+	VADDPS       X1, X2, X2
+	VPSHUFD      $0x01, X2, X1
+	VADDPS       X1, X2, X2
+	VDIVSS       X0, X2, X2
+	MOVSS        X2, mean+104(FP)
+	VBROADCASTSS X2, Y1
 	MOVQ         y_base+0(FP), AX
 	MOVQ         x_base+24(FP), CX
 	MOVQ         gain_base+48(FP), DX
 	MOVQ         bias_base+72(FP), BX
 	MOVQ         y_len+8(FP), SI
-	MOVSS        mean+96(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        rstd+100(FP), X1
-	VBROADCASTSS X1, Y1
+	SUBQ         $0x10, SI
+	JLT          rest2
 
-loop1:
+whole2:
 	VMOVDQU (CX), Y2
-	VSUBPS  Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMULPS  (DX), Y2, Y2
-	VADDPS  (BX), Y2, Y2
+	VSUBPS  Y1, Y2, Y2
+	VMULPS  Y2, Y2, Y2
+	VADDPS  Y2, Y3, Y3
+	VMOVDQU 32(CX), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMULPS  Y2, Y2, Y2
+	VADDPS  Y2, Y4, Y4
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, SI
+	JGE     whole2
+
+rest2:
+	ADDQ $0x10, SI
+	JEQ  done2
+
+	// The masks of the elements there are begin as many before the zeros.
+	SHLQ       $0x02, SI
+	LEAQ       vectorConstants<>+64(SB), AX
+	SUBQ       SI, AX
+	VMOVUPS    (AX), Y2
+	VMASKMOVPS (CX), Y2, Y5
+	VSUBPS     Y1, Y5, Y5
+	VANDPS     Y2, Y5, Y5
+	VMULPS     Y5, Y5, Y5
+	VADDPS     Y5, Y3, Y3
+	VMOVUPS    32(AX), Y2
+	VMASKMOVPS 32(CX), Y2, Y5
+	VSUBPS     Y1, Y5, Y5
+	VANDPS     Y2, Y5, Y5
+	VMULPS     Y5, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+
+done2:
+	VMOVDQU      Y4, Y2
+	VADDPS       Y2, Y3, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VADDPS       X2, X3, X2
+	VPSHUFD      $0x0e, X2, X3
+	VADDPS       X3, X2, X2
+	VPSHUFD      $0x01, X2, X3
+	VADDPS       X3, X2, X2
+	VDIVSS       X0, X2, X2
+	MOVSS        eps+96(FP), X0
+	VADDSS       X0, X2, X2
+	VSQRTSS      X2, X2, X2
+	VMOVSS       vectorConstants<>+896(SB), X0
+	VDIVSS       X2, X0, X0
+	MOVSS        X0, rstd+108(FP)
+	VBROADCASTSS X0, Y0
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         gain_base+48(FP), DX
+	MOVQ         bias_base+72(FP), BX
+	MOVQ         y_len+8(FP), SI
+	SUBQ         $0x10, SI
+	JLT          rest3
+
+whole3:
+	VMOVDQU (CX), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVDQU (DX), Y3
+	VMULPS  Y3, Y2, Y2
+	VMOVDQU (BX), Y3
+	VADDPS  Y3, Y2, Y2
 	VMOVDQU Y2, (AX)
 	VMOVDQU 32(CX), Y2
-	VSUBPS  Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMULPS  32(DX), Y2, Y2
-	VADDPS  32(BX), Y2, Y2
+	VSUBPS  Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVDQU 32(DX), Y3
+	VMULPS  Y3, Y2, Y2
+	VMOVDQU 32(BX), Y3
+	VADDPS  Y3, Y2, Y2
 	VMOVDQU Y2, 32(AX)
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, DX
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, SI
-	JNE     loop1
+	JGE     whole3
+
+rest3:
+	ADDQ $0x10, SI
+	JEQ  done3
+
+	// The masks of the elements there are begin as many before the zeros.
+	SHLQ       $0x02, SI
+	LEAQ       vectorConstants<>+64(SB), DI
+	SUBQ       SI, DI
+	VMOVUPS    (DI), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VSUBPS     Y1, Y3, Y3
+	VMULPS     Y0, Y3, Y3
+	VMASKMOVPS (DX), Y2, Y4
+	VMULPS     Y4, Y3, Y3
+	VMASKMOVPS (BX), Y2, Y4
+	VADDPS     Y4, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)
+	VMOVUPS    32(DI), Y2
+	VMASKMOVPS 32(CX), Y2, Y3
+	VSUBPS     Y1, Y3, Y3
+	VMULPS     Y0, Y3, Y3
+	VMASKMOVPS 32(DX), Y2, Y0
+	VMULPS     Y0, Y3, Y3
+	VMASKMOVPS 32(BX), Y2, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y2, 32(AX)
+
+done3:
 	VZEROUPPER
 	RET
 
@@ -1007,10 +1222,10 @@ TEXT ·largestBitsAVX2(SB), NOSPLIT, $0-28
 
 loop1:
 	VMOVDQU      (AX), Y2
-	VPAND        vectorConstants<>+960(SB), Y2, Y2
+	VPAND        vectorConstants<>+1088(SB), Y2, Y2
 	VPMAXUD      Y2, Y0, Y0
 	VMOVDQU      32(AX), Y2
-	VPAND        vectorConstants<>+960(SB), Y2, Y2
+	VPAND        vectorConstants<>+1088(SB), Y2, Y2
 	VPMAXUD      Y2, Y1, Y1
 	ADDQ         $0x40, AX
 	SUBQ         $0x10, CX

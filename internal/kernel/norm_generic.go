@@ -43,16 +43,14 @@ func (n Norm) Row(y, x, gain, bias []float32) (mean, rstd float32) {
 	need("norm input", len(x), cols)
 	need("norm output", len(y), cols)
 	need("norm bias", len(bias), cols)
+	if cols > 0 && !n.Floor && chosen.vector.norm != nil {
+		return chosen.vector.norm(y[:cols], x, gain, bias, n.Eps)
+	}
 	x = x[:cols]
 	mean = Sum(x) / float32(cols)
 	rstd = n.rstd(sumSquares(x, mean) / float32(cols))
-	i := 0
-	if n := whole(cols); n > 0 && chosen.vector.normalize != nil {
-		chosen.vector.normalize(y[:n], x[:n], gain[:n], bias[:n], mean, rstd)
-		i = n
-	}
-	for j := i; j < cols; j++ {
-		d := float32((x[j] - mean) * rstd)
+	for j, v := range x {
+		d := float32((v - mean) * rstd)
 		y[j] = float32(d*gain[j]) + bias[j]
 	}
 	return mean, rstd

@@ -14,9 +14,6 @@ const InfBits = 0x7f800000
 func Sum(x []float32) float32 {
 	var s [lanes]float32
 	i := 0
-	if n := whole(len(x)); n > 0 && chosen.vector.sumLanes != nil {
-		s, i = chosen.vector.sumLanes(x[:n]), n
-	}
 	for ; i+lanes <= len(x); i += lanes {
 		v := x[i : i+lanes : i+lanes]
 		for j := range s {
@@ -33,9 +30,6 @@ func Sum(x []float32) float32 {
 func sumSquares(x []float32, mean float32) float32 {
 	var s [lanes]float32
 	i := 0
-	if n := whole(len(x)); n > 0 && chosen.vector.squareLanes != nil {
-		s, i = chosen.vector.squareLanes(x[:n], mean), n
-	}
 	for ; i+lanes <= len(x); i += lanes {
 		v := x[i : i+lanes : i+lanes]
 		for j := range s {

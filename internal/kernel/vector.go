@@ -7,9 +7,7 @@ package kernel
 type vectorKernel struct {
 	silu        func(y, x []float32)
 	softmax     func(y []float32, scale, epsilon float32)
-	sumLanes    func(x []float32) [lanes]float32
-	squareLanes func(x []float32, mean float32) [lanes]float32
-	normalize   func(y, x, gain, bias []float32, mean, rstd float32)
+	norm        func(y, x, gain, bias []float32, eps float32) (mean, rstd float32) // of any length from 1
 	add         func(y, a, b []float32)
 	rescale     func(y, bias []float32, scale float32)
 	largestBits func(x []float32) uint32

@@ -134,9 +134,10 @@ func (s vectors) exp(t *table, x reg.VecVirtual) reg.VecVirtual {
 	return p
 }
 
-// elementwise is a function of slices of one length, n of them the first one's.
+// elementwise is a function of slices of one length, n, the first one's.
 type elementwise struct {
 	vectors
+	first string
 	name  string
 	slice map[string]reg.GPVirtual
 	n     reg.GPVirtual
@@ -145,7 +146,7 @@ type elementwise struct {
 
 // begin declares a function of slices and other parameters.
 func begin(s vectors, name, doc string, slices []string, others, result string) *elementwise {
-	e := &elementwise{vectors: s, name: name + s.name, slice: map[string]reg.GPVirtual{}}
+	e := &elementwise{vectors: s, first: slices[0], name: name + s.name, slice: map[string]reg.GPVirtual{}}
 	TEXT(e.name, NOSPLIT, "func("+strings.Join(slices, ", ")+" []float32"+others+")"+result)
 	Pragma("noescape")
 	Doc(e.name + " " + doc)
@@ -168,7 +169,7 @@ func (e *elementwise) again() {
 	for name := range maps.Keys(e.slice) {
 		e.slice[name] = base(name)
 	}
-	e.n = Load(Param(slices.Min(slices.Collect(maps.Keys(e.slice)))).Len(), GP64()).(reg.GPVirtual)
+	e.n = Load(Param(e.first).Len(), GP64()).(reg.GPVirtual)
 }
 
 // loop runs f on each group's vectors, at displacements.
@@ -251,7 +252,7 @@ func (e *elementwise) returnReduced(v []reg.VecVirtual, op func(ops ...Op)) {
 // everywhere is a first element in every element of a vector.
 func (e *elementwise) everywhere(x reg.VecVirtual) reg.VecVirtual {
 	v := e.new()
-	VBROADCASTSS(x.AsX(), v)
+	VBROADCASTSS(x, v)
 	return v
 }
 
@@ -260,12 +261,12 @@ const floatLanes = " (lanes [16]float32)"
 
 func vectorSet() {
 	t := newTable("vectorConstants")
+	masks := t.bits(1<<32 - 1) // and the zeros behind them
+	t.bits(0)
 	for _, s := range []vectors{avx512, avx2} {
 		silu(s, t)
 		softmax(s, t)
-		sumLanes(s)
-		squareLanes(s)
-		normalize(s)
+		norm(s, t, masks)
 		add(s)
 		rescale(s)
 		largestBits(s, t)
@@ -323,39 +324,122 @@ func softmax(s vectors, t *table) {
 	end()
 }
 
-func sumLanes(s vectors) {
-	e := begin(s, "sumLanes", "is vectorKernel.sumLanes.", []string{"x"}, "", floatLanes)
-	v := e.lanes()
-	e.loop(func(at int) { VADDPS(e.at("x", at), v[at/s.bytes], v[at/s.bytes]) })
-	e.returnLanes(v)
-	end()
+// some is how a function touches the elements there are in a vector.
+type some struct {
+	at    int                                 // of the vector in its group, in bytes
+	load  func(name string) reg.VecVirtual    // with 0 where there is no element
+	store func(v reg.VecVirtual, name string) // the elements there are
+	keep  func(v reg.VecVirtual)              // puts 0 where there is no element
 }
 
-func squareLanes(s vectors) {
-	e := begin(s, "squareLanes", "is vectorKernel.squareLanes.", []string{"x"}, ", mean float32", floatLanes)
-	mean, v := e.number("mean"), e.lanes()
-	e.loop(func(at int) {
-		d := s.new()
-		s.load(e.at("x", at), d)
+// ragged runs f on every group's vectors, from the slices' beginnings, and on what is left.
+func (e *elementwise) ragged(masks Mem, f func(some)) {
+	e.again()
+	e.loops++
+	label := func(what string) string { return fmt.Sprint(what, e.loops) }
+	SUBQ(Imm(group), e.n)
+	JLT(LabelRef(label("rest")))
+	Label(label("whole"))
+	for at := 0; at < 4*group; at += e.bytes {
+		f(some{
+			at,
+			func(name string) reg.VecVirtual { return e.fresh(name, at) },
+			func(v reg.VecVirtual, name string) { e.store(v, e.at(name, at)) },
+			func(reg.VecVirtual) {},
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.slice)) {
+		ADDQ(Imm(4*group), e.slice[name])
+	}
+	SUBQ(Imm(group), e.n)
+	JGE(LabelRef(label("whole")))
+	Label(label("rest"))
+	ADDQ(Imm(group), e.n)
+	JEQ(LabelRef(label("done")))
+	if e.bytes == 64 {
+		f(e.masked512())
+	} else {
+		Comment("The masks of the elements there are begin as many before the zeros.")
+		SHLQ(Imm(2), e.n)
+		p := GP64()
+		LEAQ(masks.Offset(4*group), p)
+		SUBQ(e.n, p)
+		for at := 0; at < 4*group; at += e.bytes {
+			f(e.masked256(at, Mem{Base: p, Disp: at}))
+		}
+	}
+	Label(label("done"))
+}
+
+func (e *elementwise) masked512() some {
+	bits, mask := GP32(), K()
+	MOVQ(e.n, reg.RCX)
+	MOVL(U32(1), bits)
+	SHLL(reg.CL, bits)
+	DECL(bits)
+	KMOVW(bits, mask)
+	return some{
+		0,
+		func(name string) reg.VecVirtual {
+			v := ZMM()
+			VMOVUPS_Z(e.at(name, 0), mask, v)
+			return v
+		},
+		func(v reg.VecVirtual, name string) { VMOVUPS(v, mask, e.at(name, 0)) },
+		func(v reg.VecVirtual) { VMOVAPS_Z(v, mask, v) },
+	}
+}
+
+func (e *elementwise) masked256(at int, m Mem) some {
+	mask := YMM()
+	VMOVUPS(m, mask)
+	return some{
+		at,
+		func(name string) reg.VecVirtual {
+			v := YMM()
+			VMASKMOVPS(e.at(name, at), mask, v)
+			return v
+		},
+		func(v reg.VecVirtual, name string) { VMASKMOVPS(v, mask, e.at(name, at)) },
+		func(v reg.VecVirtual) { VANDPS(mask, v, v) },
+	}
+}
+
+// norm is a layer norm of a row.
+func norm(s vectors, t *table, masks Mem) {
+	e := begin(s, "norm", "is vectorKernel.norm.", []string{"y", "x", "gain", "bias"}, ", eps float32", " (mean, rstd float32)")
+	cols := XMM()
+	VXORPS(cols, cols, cols)
+	VCVTSI2SSQ(e.n, cols, cols)
+	sum, squares := e.lanes(), e.lanes()
+	e.ragged(masks, func(x some) { VADDPS(x.load("x"), sum[x.at/s.bytes], sum[x.at/s.bytes]) })
+	first := e.reduce(sum, VADDPS)
+	VDIVSS(cols, first, first)
+	Store(first, Return("mean"))
+	mean := e.everywhere(first)
+	e.ragged(masks, func(x some) {
+		d := x.load("x")
 		VSUBPS(mean, d, d)
+		x.keep(d)
 		VMULPS(d, d, d)
-		VADDPS(d, v[at/s.bytes], v[at/s.bytes])
+		VADDPS(d, squares[x.at/s.bytes], squares[x.at/s.bytes])
 	})
-	e.returnLanes(v)
-	end()
-}
-
-func normalize(s vectors) {
-	e := begin(s, "normalize", "is vectorKernel.normalize.", []string{"y", "x", "gain", "bias"}, ", mean, rstd float32", "")
-	mean, rstd := e.number("mean"), e.number("rstd")
-	e.loop(func(at int) {
-		d := s.new()
-		s.load(e.at("x", at), d)
+	first = e.reduce(squares, VADDPS)
+	VDIVSS(cols, first, first)
+	VADDSS(Load(Param("eps"), XMM()), first, first)
+	VSQRTSS(first, first, first)
+	one := XMM()
+	VMOVSS(t.float(1), one)
+	VDIVSS(first, one, one)
+	Store(one, Return("rstd"))
+	rstd := e.everywhere(one)
+	e.ragged(masks, func(x some) {
+		d := x.load("x")
 		VSUBPS(mean, d, d)
 		VMULPS(rstd, d, d)
-		VMULPS(e.at("gain", at), d, d)
-		VADDPS(e.at("bias", at), d, d)
-		s.store(d, e.at("y", at))
+		VMULPS(x.load("gain"), d, d)
+		VADDPS(x.load("bias"), d, d)
+		x.store(d, "y")
 	})
 	end()
 }
