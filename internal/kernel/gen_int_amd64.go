@@ -29,16 +29,11 @@ func intRow4AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale f
 //go:noescape
 func intRow8AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
 
-// intAddAVX2 adds to acc, 32 sums a row, the products of 1 or 2 rows of x with blocks of
-// w, wStep apart. Sums of run groups fit 16 bits.
+// intRowsAVX2 is intKernel.tile for whole panels, and at least one row. With halves 2 each
+// block of w is one of the codes' low 4 bits and one of their high ones.
 //
 //go:noescape
-func intAddAVX2(rows int, groups int, run int, x []int8, xRow int, w []uint8, wStep int, acc []int32)
-
-// intScaleAVX2 makes 32 outputs of sums, which begin with start.
-//
-//go:noescape
-func intScaleAVX2(y []float32, acc []int32, start int, scale float32, factors []float32, bias []float32)
+func intRowsAVX2(rows int, groups int, run int, x []int8, xRow int, w []uint8, halves int, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)
 
 // unpack1AVX512 is intKernel.unpack.
 //

@@ -2560,23 +2560,51 @@ round:
 	VZEROUPPER
 	RET
 
-// func intAddAVX2(rows int, groups int, run int, x []int8, xRow int, w []uint8, wStep int, acc []int32)
+// func intRowsAVX2(rows int, groups int, run int, x []int8, xRow int, w []uint8, halves int, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)
 // Requires: AVX, AVX2, CMOV
-TEXT ·intAddAVX2(SB), NOSPLIT, $0-112
-	MOVQ         groups+8(FP), AX
-	MOVQ         run+16(FP), CX
-	MOVQ         xRow+48(FP), DX
-	MOVQ         wStep+80(FP), BX
-	MOVQ         x_base+24(FP), SI
-	MOVQ         w_base+56(FP), DI
-	MOVQ         acc_base+88(FP), R8
-	LEAQ         (SI)(DX*1), DX
-	MOVQ         $0x00010001, R9
-	VMOVD        R9, X0
+TEXT ·intRowsAVX2(SB), NOSPLIT, $296-232
+	MOVQ         x_base+24(FP), AX
+	MOVQ         AX, (SP)
+	MOVQ         y_base+200(FP), AX
+	MOVQ         AX, 8(SP)
+	MOVQ         rows+0(FP), AX
+	MOVQ         AX, 16(SP)
+	MOVQ         sums_base+88(FP), AX
+	MOVQ         AX, 24(SP)
+	MOVQ         scales_base+120(FP), AX
+	MOVQ         AX, 32(SP)
+	MOVQ         $0x00010001, AX
+	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	MOVQ         rows+0(FP), R9
-	CMPQ         R9, $0x01
-	JEQ          one
+
+next:
+	VPXOR   Y1, Y1, Y1
+	VMOVDQU Y1, 40(SP)
+	VMOVDQU Y1, 72(SP)
+	VMOVDQU Y1, 104(SP)
+	VMOVDQU Y1, 136(SP)
+	VMOVDQU Y1, 168(SP)
+	VMOVDQU Y1, 200(SP)
+	VMOVDQU Y1, 232(SP)
+	VMOVDQU Y1, 264(SP)
+	MOVQ    halves+80(FP), AX
+	MOVQ    AX, CX
+	SHLQ    $0x07, CX
+
+half:
+	DECQ AX
+	MOVQ w_base+56(FP), DX
+	MOVQ groups+8(FP), BX
+	MOVQ run+16(FP), SI
+	MOVQ AX, DI
+	SHLQ $0x07, DI
+	ADDQ DI, DX
+	MOVQ (SP), DI
+	MOVQ DI, R8
+	MOVQ xRow+48(FP), R9
+	ADDQ R9, R8
+	CMPQ 16(SP), $0x01
+	JEQ  one
 
 two:
 	VPXOR   Y1, Y1, Y1
@@ -2587,65 +2615,170 @@ two:
 	VPXOR   Y6, Y6, Y6
 	VPXOR   Y7, Y7, Y7
 	VPXOR   Y8, Y8, Y8
-	MOVQ    CX, R9
-	CMPQ    R9, AX
-	CMOVQGT AX, R9
-	SUBQ    R9, AX
+	MOVQ    SI, R9
+	CMPQ    R9, BX
+	CMOVQGT BX, R9
+	SUBQ    R9, BX
 
 looptwo:
-	VPBROADCASTD (SI), Y9
-	ADDQ         $0x04, SI
-	VPBROADCASTD (DX), Y10
-	ADDQ         $0x04, DX
-	VMOVDQU      (DI), Y11
+	VPBROADCASTD (DI), Y9
+	ADDQ         $0x04, DI
+	VPBROADCASTD (R8), Y10
+	ADDQ         $0x04, R8
+	VMOVDQU      (DX), Y11
 	VPMADDUBSW   Y9, Y11, Y12
 	VPADDW       Y12, Y1, Y1
 	VPMADDUBSW   Y10, Y11, Y11
 	VPADDW       Y11, Y5, Y5
-	VMOVDQU      32(DI), Y11
+	VMOVDQU      32(DX), Y11
 	VPMADDUBSW   Y9, Y11, Y12
 	VPADDW       Y12, Y2, Y2
 	VPMADDUBSW   Y10, Y11, Y11
 	VPADDW       Y11, Y6, Y6
-	VMOVDQU      64(DI), Y11
+	VMOVDQU      64(DX), Y11
 	VPMADDUBSW   Y9, Y11, Y12
 	VPADDW       Y12, Y3, Y3
 	VPMADDUBSW   Y10, Y11, Y11
 	VPADDW       Y11, Y7, Y7
-	VMOVDQU      96(DI), Y11
+	VMOVDQU      96(DX), Y11
 	VPMADDUBSW   Y9, Y11, Y9
 	VPADDW       Y9, Y4, Y4
 	VPMADDUBSW   Y10, Y11, Y9
 	VPADDW       Y9, Y8, Y8
-	ADDQ         BX, DI
+	ADDQ         CX, DX
 	DECQ         R9
 	JNE          looptwo
 	VPMADDWD     Y0, Y1, Y1
-	VPADDD       (R8), Y1, Y1
-	VMOVDQU      Y1, (R8)
+	VPADDD       40(SP), Y1, Y1
+	VMOVDQU      Y1, 40(SP)
 	VPMADDWD     Y0, Y2, Y2
-	VPADDD       32(R8), Y2, Y2
-	VMOVDQU      Y2, 32(R8)
+	VPADDD       72(SP), Y2, Y2
+	VMOVDQU      Y2, 72(SP)
 	VPMADDWD     Y0, Y3, Y3
-	VPADDD       64(R8), Y3, Y3
-	VMOVDQU      Y3, 64(R8)
+	VPADDD       104(SP), Y3, Y3
+	VMOVDQU      Y3, 104(SP)
 	VPMADDWD     Y0, Y4, Y4
-	VPADDD       96(R8), Y4, Y4
-	VMOVDQU      Y4, 96(R8)
+	VPADDD       136(SP), Y4, Y4
+	VMOVDQU      Y4, 136(SP)
 	VPMADDWD     Y0, Y5, Y5
-	VPADDD       128(R8), Y5, Y5
-	VMOVDQU      Y5, 128(R8)
+	VPADDD       168(SP), Y5, Y5
+	VMOVDQU      Y5, 168(SP)
 	VPMADDWD     Y0, Y6, Y6
-	VPADDD       160(R8), Y6, Y6
-	VMOVDQU      Y6, 160(R8)
+	VPADDD       200(SP), Y6, Y6
+	VMOVDQU      Y6, 200(SP)
 	VPMADDWD     Y0, Y7, Y7
-	VPADDD       192(R8), Y7, Y7
-	VMOVDQU      Y7, 192(R8)
+	VPADDD       232(SP), Y7, Y7
+	VMOVDQU      Y7, 232(SP)
 	VPMADDWD     Y0, Y8, Y8
-	VPADDD       224(R8), Y8, Y8
-	VMOVDQU      Y8, 224(R8)
-	TESTQ        AX, AX
+	VPADDD       264(SP), Y8, Y8
+	VMOVDQU      Y8, 264(SP)
+	TESTQ        BX, BX
 	JNE          two
+	TESTQ        AX, AX
+	JEQ          scaletwo
+
+	// A high half counts 16.
+	VPSLLD  $0x04, Y1, Y1
+	VMOVDQU Y1, 40(SP)
+	VPSLLD  $0x04, Y2, Y2
+	VMOVDQU Y2, 72(SP)
+	VPSLLD  $0x04, Y3, Y3
+	VMOVDQU Y3, 104(SP)
+	VPSLLD  $0x04, Y4, Y4
+	VMOVDQU Y4, 136(SP)
+	VPSLLD  $0x04, Y5, Y5
+	VMOVDQU Y5, 168(SP)
+	VPSLLD  $0x04, Y6, Y6
+	VMOVDQU Y6, 200(SP)
+	VPSLLD  $0x04, Y7, Y7
+	VMOVDQU Y7, 232(SP)
+	VPSLLD  $0x04, Y8, Y8
+	VMOVDQU Y8, 264(SP)
+	JMP     half
+
+scaletwo:
+	MOVQ         step+144(FP), AX
+	MOVQ         24(SP), CX
+	MOVQ         32(SP), DX
+	MOVQ         8(SP), BX
+	MOVQ         factors_base+152(FP), SI
+	MOVQ         bias_base+176(FP), DI
+	MOVLQSX      (CX), R8
+	MOVQ         offset+112(FP), R9
+	IMULQ        R9, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Y9
+	VBROADCASTSS (DX), Y10
+	VPSUBD       Y9, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       (SI), Y10, Y11
+	VMULPS       Y11, Y1, Y1
+	VADDPS       (DI), Y1, Y1
+	VMOVUPS      Y1, (BX)
+	VPSUBD       Y9, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       32(SI), Y10, Y1
+	VMULPS       Y1, Y2, Y2
+	VADDPS       32(DI), Y2, Y2
+	VMOVUPS      Y2, 32(BX)
+	VPSUBD       Y9, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       64(SI), Y10, Y1
+	VMULPS       Y1, Y3, Y3
+	VADDPS       64(DI), Y3, Y3
+	VMOVUPS      Y3, 64(BX)
+	VPSUBD       Y9, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       96(SI), Y10, Y1
+	VMULPS       Y1, Y4, Y4
+	VADDPS       96(DI), Y4, Y4
+	VMOVUPS      Y4, 96(BX)
+	LEAQ         (CX)(AX*4), CX
+	LEAQ         (DX)(AX*4), DX
+	MOVQ         yRow+224(FP), R8
+	LEAQ         (BX)(R8*4), BX
+	MOVLQSX      (CX), R8
+	MOVQ         offset+112(FP), R9
+	IMULQ        R9, R8
+	VMOVD        R8, X1
+	VPBROADCASTD X1, Y1
+	VBROADCASTSS (DX), Y2
+	VPSUBD       Y1, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       (SI), Y2, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       (DI), Y5, Y5
+	VMOVUPS      Y5, (BX)
+	VPSUBD       Y1, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       32(SI), Y2, Y3
+	VMULPS       Y3, Y6, Y6
+	VADDPS       32(DI), Y6, Y6
+	VMOVUPS      Y6, 32(BX)
+	VPSUBD       Y1, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       64(SI), Y2, Y3
+	VMULPS       Y3, Y7, Y7
+	VADDPS       64(DI), Y7, Y7
+	VMOVUPS      Y7, 64(BX)
+	VPSUBD       Y1, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       96(SI), Y2, Y1
+	VMULPS       Y1, Y8, Y8
+	VADDPS       96(DI), Y8, Y8
+	VMOVUPS      Y8, 96(BX)
+	LEAQ         (CX)(AX*4), CX
+	LEAQ         (DX)(AX*4), DX
+	MOVQ         yRow+224(FP), AX
+	LEAQ         (BX)(AX*4), BX
+	MOVQ         CX, 24(SP)
+	MOVQ         DX, 32(SP)
+	MOVQ         BX, 8(SP)
+	MOVQ         xRow+48(FP), AX
+	ADDQ         AX, AX
+	ADDQ         AX, (SP)
+	SUBQ         $0x02, 16(SP)
+	JNE          next
 	VZEROUPPER
 	RET
 
@@ -2654,82 +2787,98 @@ one:
 	VPXOR   Y2, Y2, Y2
 	VPXOR   Y3, Y3, Y3
 	VPXOR   Y4, Y4, Y4
-	MOVQ    CX, DX
-	CMPQ    DX, AX
-	CMOVQGT AX, DX
-	SUBQ    DX, AX
+	MOVQ    SI, R8
+	CMPQ    R8, BX
+	CMOVQGT BX, R8
+	SUBQ    R8, BX
 
 loopone:
-	VPBROADCASTD (SI), Y5
-	ADDQ         $0x04, SI
-	VMOVDQU      (DI), Y6
+	VPBROADCASTD (DI), Y5
+	ADDQ         $0x04, DI
+	VMOVDQU      (DX), Y6
 	VPMADDUBSW   Y5, Y6, Y6
 	VPADDW       Y6, Y1, Y1
-	VMOVDQU      32(DI), Y6
+	VMOVDQU      32(DX), Y6
 	VPMADDUBSW   Y5, Y6, Y6
 	VPADDW       Y6, Y2, Y2
-	VMOVDQU      64(DI), Y6
+	VMOVDQU      64(DX), Y6
 	VPMADDUBSW   Y5, Y6, Y6
 	VPADDW       Y6, Y3, Y3
-	VMOVDQU      96(DI), Y6
+	VMOVDQU      96(DX), Y6
 	VPMADDUBSW   Y5, Y6, Y5
 	VPADDW       Y5, Y4, Y4
-	ADDQ         BX, DI
-	DECQ         DX
+	ADDQ         CX, DX
+	DECQ         R8
 	JNE          loopone
 	VPMADDWD     Y0, Y1, Y1
-	VPADDD       (R8), Y1, Y1
-	VMOVDQU      Y1, (R8)
+	VPADDD       40(SP), Y1, Y1
+	VMOVDQU      Y1, 40(SP)
 	VPMADDWD     Y0, Y2, Y2
-	VPADDD       32(R8), Y2, Y2
-	VMOVDQU      Y2, 32(R8)
+	VPADDD       72(SP), Y2, Y2
+	VMOVDQU      Y2, 72(SP)
 	VPMADDWD     Y0, Y3, Y3
-	VPADDD       64(R8), Y3, Y3
-	VMOVDQU      Y3, 64(R8)
+	VPADDD       104(SP), Y3, Y3
+	VMOVDQU      Y3, 104(SP)
 	VPMADDWD     Y0, Y4, Y4
-	VPADDD       96(R8), Y4, Y4
-	VMOVDQU      Y4, 96(R8)
-	TESTQ        AX, AX
+	VPADDD       136(SP), Y4, Y4
+	VMOVDQU      Y4, 136(SP)
+	TESTQ        BX, BX
 	JNE          one
-	VZEROUPPER
-	RET
+	TESTQ        AX, AX
+	JEQ          scaleone
 
-// func intScaleAVX2(y []float32, acc []int32, start int, scale float32, factors []float32, bias []float32)
-// Requires: AVX, AVX2, SSE
-TEXT ·intScaleAVX2(SB), NOSPLIT, $0-112
-	MOVQ         y_base+0(FP), AX
-	MOVQ         acc_base+24(FP), CX
-	MOVQ         factors_base+64(FP), DX
-	MOVQ         bias_base+88(FP), BX
-	MOVQ         start+48(FP), SI
-	VMOVD        SI, X0
+	// A high half counts 16.
+	VPSLLD  $0x04, Y1, Y1
+	VMOVDQU Y1, 40(SP)
+	VPSLLD  $0x04, Y2, Y2
+	VMOVDQU Y2, 72(SP)
+	VPSLLD  $0x04, Y3, Y3
+	VMOVDQU Y3, 104(SP)
+	VPSLLD  $0x04, Y4, Y4
+	VMOVDQU Y4, 136(SP)
+	JMP     half
+
+scaleone:
+	MOVQ         step+144(FP), AX
+	MOVQ         24(SP), CX
+	MOVQ         32(SP), DX
+	MOVQ         8(SP), BX
+	MOVQ         factors_base+152(FP), SI
+	MOVQ         bias_base+176(FP), DI
+	MOVLQSX      (CX), R8
+	MOVQ         offset+112(FP), R9
+	IMULQ        R9, R8
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y0
-	MOVSS        scale+56(FP), X1
-	VBROADCASTSS X1, Y1
-	VPADDD       (CX), Y0, Y2
+	VBROADCASTSS (DX), Y5
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       (SI), Y5, Y6
+	VMULPS       Y6, Y1, Y1
+	VADDPS       (DI), Y1, Y1
+	VMOVUPS      Y1, (BX)
+	VPSUBD       Y0, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
-	VMULPS       (DX), Y1, Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (AX)
-	VPADDD       32(CX), Y0, Y2
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       32(DX), Y1, Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       32(BX), Y2, Y2
-	VMOVUPS      Y2, 32(AX)
-	VPADDD       64(CX), Y0, Y2
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       64(DX), Y1, Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       64(BX), Y2, Y2
-	VMOVUPS      Y2, 64(AX)
-	VPADDD       96(CX), Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       96(DX), Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       96(BX), Y0, Y0
-	VMOVUPS      Y0, 96(AX)
+	VMULPS       32(SI), Y5, Y1
+	VMULPS       Y1, Y2, Y2
+	VADDPS       32(DI), Y2, Y2
+	VMOVUPS      Y2, 32(BX)
+	VPSUBD       Y0, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       64(SI), Y5, Y1
+	VMULPS       Y1, Y3, Y3
+	VADDPS       64(DI), Y3, Y3
+	VMOVUPS      Y3, 64(BX)
+	VPSUBD       Y0, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       96(SI), Y5, Y0
+	VMULPS       Y0, Y4, Y4
+	VADDPS       96(DI), Y4, Y4
+	VMOVUPS      Y4, 96(BX)
+	LEAQ         (CX)(AX*4), CX
+	LEAQ         (DX)(AX*4), DX
+	MOVQ         yRow+224(FP), AX
+	LEAQ         (BX)(AX*4), BX
 	VZEROUPPER
 	RET
 

@@ -486,10 +486,10 @@ TEXT ·normAVX512(SB), NOSPLIT, $0-112
 	VCVTSI2SSQ AX, X0, X0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
-	MOVQ       y_base+0(FP), CX
 	MOVQ       x_base+24(FP), AX
-	MOVQ       gain_base+48(FP), DX
-	MOVQ       bias_base+72(FP), BX
+	MOVQ       gain_base+48(FP), CX
+	MOVQ       bias_base+72(FP), DX
+	MOVQ       y_base+0(FP), BX
 	MOVQ       y_len+8(FP), SI
 	SUBQ       $0x10, SI
 	JLT        rest1
@@ -497,10 +497,10 @@ TEXT ·normAVX512(SB), NOSPLIT, $0-112
 whole1:
 	VMOVDQU64 (AX), Z3
 	VADDPS    Z3, Z1, Z1
-	ADDQ      $0x40, BX
 	ADDQ      $0x40, DX
-	ADDQ      $0x40, AX
 	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, BX
 	SUBQ      $0x10, SI
 	JGE       whole1
 
@@ -527,10 +527,10 @@ done1:
 	VDIVSS        X0, X3, X3
 	MOVSS         X3, mean+104(FP)
 	VBROADCASTSS  X3, Z1
-	MOVQ          y_base+0(FP), CX
+	MOVQ          gain_base+48(FP), CX
+	MOVQ          bias_base+72(FP), DX
+	MOVQ          y_base+0(FP), BX
 	MOVQ          x_base+24(FP), AX
-	MOVQ          gain_base+48(FP), DX
-	MOVQ          bias_base+72(FP), BX
 	MOVQ          y_len+8(FP), SI
 	SUBQ          $0x10, SI
 	JLT           rest2
@@ -540,10 +540,10 @@ whole2:
 	VSUBPS    Z1, Z3, Z3
 	VMULPS    Z3, Z3, Z3
 	VADDPS    Z3, Z2, Z2
-	ADDQ      $0x40, BX
 	ADDQ      $0x40, DX
-	ADDQ      $0x40, AX
 	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, BX
 	SUBQ      $0x10, SI
 	JGE       whole2
 
@@ -992,23 +992,23 @@ TEXT ·normAVX2(SB), NOSPLIT, $0-112
 	VPXOR      Y2, Y2, Y2
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y4, Y4, Y4
-	MOVQ       y_base+0(FP), AX
-	MOVQ       x_base+24(FP), CX
-	MOVQ       gain_base+48(FP), DX
-	MOVQ       bias_base+72(FP), BX
+	MOVQ       x_base+24(FP), AX
+	MOVQ       gain_base+48(FP), CX
+	MOVQ       bias_base+72(FP), DX
+	MOVQ       y_base+0(FP), BX
 	MOVQ       y_len+8(FP), SI
 	SUBQ       $0x10, SI
 	JLT        rest1
 
 whole1:
-	VMOVDQU (CX), Y5
+	VMOVDQU (AX), Y5
 	VADDPS  Y5, Y1, Y1
-	VMOVDQU 32(CX), Y5
+	VMOVDQU 32(AX), Y5
 	VADDPS  Y5, Y2, Y2
-	ADDQ    $0x40, BX
 	ADDQ    $0x40, DX
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
 	SUBQ    $0x10, SI
 	JGE     whole1
 
@@ -1018,13 +1018,13 @@ rest1:
 
 	// The masks of the elements there are begin as many before the zeros.
 	SHLQ       $0x02, SI
-	LEAQ       vectorConstants<>+64(SB), AX
-	SUBQ       SI, AX
-	VMOVUPS    (AX), Y5
-	VMASKMOVPS (CX), Y5, Y5
+	LEAQ       vectorConstants<>+64(SB), CX
+	SUBQ       SI, CX
+	VMOVUPS    (CX), Y5
+	VMASKMOVPS (AX), Y5, Y5
 	VADDPS     Y5, Y1, Y1
-	VMOVUPS    32(AX), Y5
-	VMASKMOVPS 32(CX), Y5, Y5
+	VMOVUPS    32(CX), Y5
+	VMASKMOVPS 32(AX), Y5, Y5
 	VADDPS     Y5, Y2, Y2
 
 done1:
@@ -1039,27 +1039,27 @@ done1:
 	VDIVSS       X0, X2, X2
 	MOVSS        X2, mean+104(FP)
 	VBROADCASTSS X2, Y1
-	MOVQ         y_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         gain_base+48(FP), DX
-	MOVQ         bias_base+72(FP), BX
+	MOVQ         bias_base+72(FP), AX
+	MOVQ         y_base+0(FP), CX
+	MOVQ         x_base+24(FP), DX
+	MOVQ         gain_base+48(FP), BX
 	MOVQ         y_len+8(FP), SI
 	SUBQ         $0x10, SI
 	JLT          rest2
 
 whole2:
-	VMOVDQU (CX), Y2
+	VMOVDQU (DX), Y2
 	VSUBPS  Y1, Y2, Y2
 	VMULPS  Y2, Y2, Y2
 	VADDPS  Y2, Y3, Y3
-	VMOVDQU 32(CX), Y2
+	VMOVDQU 32(DX), Y2
 	VSUBPS  Y1, Y2, Y2
 	VMULPS  Y2, Y2, Y2
 	VADDPS  Y2, Y4, Y4
+	ADDQ    $0x40, AX
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, DX
 	ADDQ    $0x40, CX
-	ADDQ    $0x40, AX
 	SUBQ    $0x10, SI
 	JGE     whole2
 
@@ -1072,13 +1072,13 @@ rest2:
 	LEAQ       vectorConstants<>+64(SB), AX
 	SUBQ       SI, AX
 	VMOVUPS    (AX), Y2
-	VMASKMOVPS (CX), Y2, Y5
+	VMASKMOVPS (DX), Y2, Y5
 	VSUBPS     Y1, Y5, Y5
 	VANDPS     Y2, Y5, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	VMOVUPS    32(AX), Y2
-	VMASKMOVPS 32(CX), Y2, Y5
+	VMASKMOVPS 32(DX), Y2, Y5
 	VSUBPS     Y1, Y5, Y5
 	VANDPS     Y2, Y5, Y5
 	VMULPS     Y5, Y5, Y5

@@ -62,38 +62,25 @@ const (
 )
 
 func intTileAVX2(rows, cols, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors, bias, y []float32, yRow int) {
-	var halves []uint8
-	if offset == 128 {
+	run, halves := runOfFifteen, 1
+	switch offset {
+	case 1:
+		run = runOfTwo
+	case 128:
+		halves = 2
 		buf := borrowBytes(2 * groups * blockSize)
 		defer byteScratch.Put(buf)
-		halves = *buf
-		unpack4AVX2(halves, w[:groups*blockSize])
+		unpack4AVX2(*buf, w[:groups*blockSize])
+		w = *buf
 	}
-	for i := 0; i < rows; i += 2 {
-		n := min(2, rows-i)
-		x := x[i*xRow:]
-		var acc [2 * panelOuts]int32
-		switch offset {
-		case 1:
-			intAddAVX2(n, groups, runOfTwo, x, xRow, w, blockSize, acc[:])
-		case 8:
-			intAddAVX2(n, groups, runOfFifteen, x, xRow, w, blockSize, acc[:])
-		default:
-			intAddAVX2(n, groups, runOfFifteen, x, xRow, halves[blockSize:], 2*blockSize, acc[:])
-			for j := range acc {
-				acc[j] <<= 4
-			}
-			intAddAVX2(n, groups, runOfFifteen, x, xRow, halves, 2*blockSize, acc[:])
-		}
-		for j := i; j < i+n; j++ {
-			start, sum, out := -offset*int(sums[j*step]), acc[(j-i)*panelOuts:], y[j*yRow:]
-			if cols == panelOuts {
-				intScaleAVX2(out, sum, start, scales[j*step], factors, bias)
-				continue
-			}
-			var edge [panelOuts]float32
-			intScaleAVX2(edge[:], sum, start, scales[j*step], factors, bias)
-			copy(out[:cols], edge[:cols])
-		}
+	if cols == panelOuts {
+		intRowsAVX2(rows, groups, run, x, xRow, w, halves, sums, offset, scales, step, factors, bias, y, yRow)
+		return
+	}
+	buf := borrow(rows * panelOuts)
+	defer scratch.Put(buf)
+	intRowsAVX2(rows, groups, run, x, xRow, w, halves, sums, offset, scales, step, factors, bias, *buf, panelOuts)
+	for i := range rows {
+		copy(y[i*yRow:i*yRow+cols], (*buf)[i*panelOuts:])
 	}
 }

@@ -32,8 +32,7 @@ var sets = map[string]func(){
 		for _, bits := range []int{1, 2, 4, 8} {
 			intRowAVX512(bits)
 		}
-		intAddAVX2()
-		intScaleAVX2()
+		intRowsAVX2()
 		for _, v := range []vectors{avx512, avx2} {
 			for _, bits := range []int{1, 2, 4} {
 				unpack(v, bits)
