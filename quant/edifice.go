@@ -7,9 +7,9 @@ import (
 	"github.com/qat-go/qat/internal/kernel"
 )
 
-// edificeEpsilon keeps the Edifice numerics' divisions from dividing by zero.
+// EdificeEpsilon keeps the Edifice numerics' divisions from dividing by zero.
 // Source: Edifice.Meta.QAT 0.2.0.
-const edificeEpsilon = 1e-6
+const EdificeEpsilon = 1e-6
 
 // EdificeScale returns the number that the Edifice numerics divide a weight by:
 // mean|w| + 1e-6 for ternary, max|w| + 1e-6 for int4 and int8, 1 otherwise.
@@ -25,15 +25,15 @@ func EdificeScale(w []float32, mode Mode) (float32, error) {
 	switch mode {
 	case Ternary:
 		if len(w) == 0 {
-			return edificeEpsilon, nil
+			return EdificeEpsilon, nil
 		}
 		var sum float64
 		for _, v := range w {
 			sum += math.Abs(float64(v))
 		}
-		return float32(sum)/float32(len(w)) + edificeEpsilon, nil
+		return float32(sum)/float32(len(w)) + EdificeEpsilon, nil
 	case Int4, Int8:
-		return math.Float32frombits(bits) + edificeEpsilon, nil
+		return math.Float32frombits(bits) + EdificeEpsilon, nil
 	}
 	return 1, nil
 }
@@ -98,7 +98,7 @@ func EdificeActivations(values, x []float32) (scale float32, err error) {
 	if bits >= kernel.InfBits {
 		return 0, CheckFinite(x)
 	}
-	scale = math.Float32frombits(bits) + edificeEpsilon
+	scale = math.Float32frombits(bits) + EdificeEpsilon
 	for i, v := range x {
 		values[i] = v / scale
 	}

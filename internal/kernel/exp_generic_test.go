@@ -42,7 +42,7 @@ func TestExp(t *testing.T) {
 	for bits := uint64(0); bits < 1<<32; bits += expStride {
 		x := math.Float32frombits(uint32(bits))
 		checkExp(t, x)
-		if x > expLo && x < expHi {
+		if x > ExpLo && x < ExpHi {
 			if u := ulps(Exp(x), math.Exp(float64(x))); u > worst {
 				worst, at = u, x
 			}
@@ -69,14 +69,14 @@ func TestExpSpecial(t *testing.T) {
 		"-Inf":                {-inf, 0},
 		"largest":             {math.MaxFloat32, inf},
 		"largest negative":    {-math.MaxFloat32, 0},
-		"first that overflow": {math.Nextafter32(expHi, inf), inf},
-		"first that vanish":   {math.Nextafter32(expLo, -inf), 0},
+		"first that overflow": {math.Nextafter32(ExpHi, inf), inf},
+		"first that vanish":   {math.Nextafter32(ExpLo, -inf), 0},
 	}
 	for name, tt := range tests {
 		sameBits(t, []float32{tt.want}, []float32{Exp(tt.x)}, "%s", name)
 	}
-	assert.False(t, math.IsInf(float64(Exp(expHi)), 1), "the last x that does not overflow")
-	assert.GreaterOrEqual(t, Exp(expLo), float32(0x1p-126), "the last x that does not vanish")
+	assert.False(t, math.IsInf(float64(Exp(ExpHi)), 1), "the last x that does not overflow")
+	assert.GreaterOrEqual(t, Exp(ExpLo), float32(0x1p-126), "the last x that does not vanish")
 	assert.True(t, math.IsNaN(float64(Exp(nan()))), "NaN")
 }
 
@@ -85,7 +85,7 @@ func TestExpSpecial(t *testing.T) {
 // first is rounded to a whole number, the second is exact.)
 func TestExpRoundsProducts(t *testing.T) {
 	for product, tt := range map[string]struct{ x, want uint32 }{
-		"n*ln2Lo": {0x4004d880, 0x40ff0c2c},
+		"n*Ln2Lo": {0x4004d880, 0x40ff0c2c},
 		"expP0*r": {0x40aa5281, 0x434ce8fb},
 		"expP1":   {0xbed895b6, 0x3f27b27e},
 		"expP2":   {0x3e2dd4cc, 0x3f97aea3},
@@ -101,7 +101,7 @@ func TestExpRoundsProducts(t *testing.T) {
 // where the polynomial's two ends meet: no step down by more than the error allows.
 func TestExpEdges(t *testing.T) {
 	const neighbours = 300
-	edges := []float32{expHi, expLo, 0}
+	edges := []float32{ExpHi, ExpLo, 0}
 	for k := -126; k <= 127; k++ {
 		edges = append(edges, float32((float64(k)+0.5)*math.Ln2))
 	}
@@ -124,7 +124,7 @@ func TestExpEdges(t *testing.T) {
 }
 
 func FuzzExp(f *testing.F) {
-	for _, x := range []float32{0, 1, -1, expHi, expLo, math.MaxFloat32, math.SmallestNonzeroFloat32, float32(math.Inf(-1)), nan()} {
+	for _, x := range []float32{0, 1, -1, ExpHi, ExpLo, math.MaxFloat32, math.SmallestNonzeroFloat32, float32(math.Inf(-1)), nan()} {
 		f.Add(math.Float32bits(x))
 	}
 	f.Fuzz(func(t *testing.T, bits uint32) { checkExp(t, math.Float32frombits(bits)) })

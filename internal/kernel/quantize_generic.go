@@ -2,15 +2,15 @@ package kernel
 
 import "math"
 
-// minMax is the smallest magnitude that a scale is made from, so that a row of
+// MinMax is the smallest magnitude that a scale is made from, so that a row of
 // zeros has a scale.
-const minMax = 1e-5
+const MinMax = 1e-5
 
 // RoundHalfEven rounds |x| < 2^22 to the nearest integer, ties to even.
 func RoundHalfEven(x float32) float32 { return x + roundBit - roundBit }
 
 // RowScale is the scale of int8 activations whose largest magnitude is m.
-func RowScale(m float32) float32 { return max(m, minMax) / 127 }
+func RowScale(m float32) float32 { return max(m, MinMax) / 127 }
 
 // QuantizeRow writes roundHalfEven(x/scale) to codes, as float32 values, and
 // returns the scale; ok is false where x holds NaN or an infinity, and codes are

@@ -18,7 +18,7 @@ func vectorLengths() (n []int) {
 // specials are values that arithmetic treats apart.
 var specials = []float32{
 	0, float32(math.Copysign(0, -1)), 1, -1, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
-	math.MaxFloat32, -math.MaxFloat32, 1e-40, -1e-40, 1e-45, expHi, expLo, 88.73, -88.73, 127.5, 0.5, 1.5, 2.5, -0.5, -1.5,
+	math.MaxFloat32, -math.MaxFloat32, 1e-40, -1e-40, 1e-45, ExpHi, ExpLo, 88.73, -88.73, 127.5, 0.5, 1.5, 2.5, -0.5, -1.5,
 }
 
 // withSpecials puts some into x.
@@ -170,7 +170,7 @@ func exps(y, a, _, _ []float32) []float32 {
 
 // TestVectorExpEdges tries every float32 near those where Exp changes its ways.
 func TestVectorExpEdges(t *testing.T) {
-	for _, edge := range []float32{expHi, expLo, 88.72284, -87.33654, 90, 127 * ln2Hi, 128 * ln2Hi, 0, 1e-38} {
+	for _, edge := range []float32{ExpHi, ExpLo, 88.72284, -87.33654, 90, 127 * Ln2Hi, 128 * Ln2Hi, 0, 1e-38} {
 		x := make([]float32, 1<<13)
 		for i := range x {
 			x[i] = math.Float32frombits(math.Float32bits(edge) + uint32(i) - 1<<12)
