@@ -40,3 +40,41 @@ func TestExport_faults(t *testing.T) {
 		assert.Equal(t, 1, strings.Count(errs, "\n"), errs)
 	}
 }
+
+// TestExport_onnx: an ONNX model of a run, and of a packed model, is the same.
+func TestExport_onnx(t *testing.T) {
+	dir, _ := trainedOn(t, "--data", write(t, "a.ts", waves(20, 1)))
+	packed := filepath.Join(dir, modelFile)
+	status, out, errs := command("export", dir, "--format", "onnx")
+	require.Equal(t, statusOK, status, errs)
+	assert.Contains(t, out, "onnx model     "+filepath.Join(dir, onnxFile))
+	assert.Contains(t, out, "same bits as the training graph on all")
+	status, out, errs = command("export", packed, "--format", "onnx", "-o", filepath.Join(dir, "again.onnx"))
+	require.Equal(t, statusOK, status, errs)
+	assert.Contains(t, out, "a packed model has no training graph")
+	first, err := os.ReadFile(filepath.Join(dir, onnxFile))
+	require.NoError(t, err)
+	again, err := os.ReadFile(filepath.Join(dir, "again.onnx"))
+	require.NoError(t, err)
+	assert.Equal(t, first, again)
+	status, _, errs = command("export", packed, "--format", "onnx", "--onnx-weights", "int2")
+	require.Equal(t, statusOK, status, errs)
+	small, err := os.Stat(filepath.Join(dir, "model.onnx"))
+	require.NoError(t, err)
+	assert.Less(t, small.Size(), int64(len(first)))
+
+	for want, args := range map[string][]string{
+		"--format pb: want qat or onnx":                     {dir, "--format", "pb"},
+		"--onnx-weights has no use without --format onnx":   {dir, "--onnx-weights", "int4"},
+		`unknown weights "int3": want int8, int4 or int2`:   {dir, "--format", "onnx", "--onnx-weights", "int3"},
+		"that is the model to export: name another file":    {packed, "--format", "onnx", "-o", packed},
+		"is a file, want the directory of a run":            {packed},
+		"is a directory, want a file":                       {packed, "--format", "onnx", "-o", dir},
+		"latents.safetensors: those are the latent weights": {dir, "--format", "onnx", "-o", filepath.Join(dir, latentsFile)},
+		"not a packed model":                                {filepath.Join(dir, latentsFile), "--format", "onnx"},
+	} {
+		status, _, errs := command(append([]string{"export"}, args...)...)
+		assert.NotEqual(t, statusOK, status, args)
+		assert.Contains(t, errs, want)
+	}
+}

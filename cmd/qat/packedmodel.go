@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/interop/onnx"
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/train"
@@ -24,13 +26,21 @@ type modelSize struct {
 	Bytes      int64 `json:"bytes"`      // of the file, header included
 	// BitsAWeight counts codes and scales of the quantized weights; 32 where there
 	// are none.
-	BitsAWeight float64 `json:"bits_a_weight"`
+	BitsAWeight float64 `json:"bits_a_weight,omitempty"`
 	Ratio       float64 `json:"ratio"` // bytes as float32 to those of the file
 }
 
 // String says it in a line.
 func (s modelSize) String() string {
 	return fmt.Sprintf("%d bytes, %.3g bits a quantized weight, %.1f times smaller than float32", s.Bytes, s.BitsAWeight, s.Ratio)
+}
+
+// encoder writes a model in some format: packed.Model's Encode, or onnxEncoder's.
+type encoder func(p *packed.Model, w io.Writer) error
+
+// onnxEncoder is that of ONNX models.
+func onnxEncoder(weights onnx.Weights) encoder {
+	return func(p *packed.Model, w io.Writer) error { return onnx.Encode(w, p, weights) }
 }
 
 // byteCount counts what is written.
@@ -41,10 +51,10 @@ func (n *byteCount) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// sizeOf is the size of p.
-func sizeOf(p *packed.Model) (modelSize, error) {
+// sizeOf is the size of p in a file that encode writes.
+func sizeOf(p *packed.Model, encode encoder) (modelSize, error) {
 	var file byteCount
-	if err := p.Encode(&file); err != nil {
+	if err := encode(p, &file); err != nil {
 		return modelSize{}, err
 	}
 	s := modelSize{Bytes: int64(file), BitsAWeight: 32}
@@ -87,8 +97,8 @@ func (s shipped) parityText() string {
 var exportModel = (*train.Model).Export
 
 // ship packs a trained model, holds it to its graph over the test part, and only then
-// writes it. Without a test part it says in unchecked why.
-func ship(path string, m *train.Model, p *preprocess.Pipeline, test dataset.Data, unchecked string) (shipped, error) {
+// writes it, with encode. Without a test part it says in unchecked why.
+func ship(path string, encode encoder, m *train.Model, p *preprocess.Pipeline, test dataset.Data, unchecked string) (shipped, error) {
 	s := shipped{File: path, Unchecked: unchecked}
 	model, err := exportModel(m, p)
 	if err != nil {
@@ -100,10 +110,15 @@ func ship(path string, m *train.Model, p *preprocess.Pipeline, test dataset.Data
 		}
 		s.Checked = test.Len()
 	}
-	if s.modelSize, err = sizeOf(model); err != nil {
-		return s, err
+	return s, s.write(model, encode)
+}
+
+// write writes the model, and says what it takes.
+func (s *shipped) write(p *packed.Model, encode encoder) (err error) {
+	if s.modelSize, err = sizeOf(p, encode); err != nil {
+		return err
 	}
-	return s, unprefixed(model.Write(path))
+	return unprefixed(checkpoint.WriteFileAtomic(s.File, func(w io.Writer) error { return encode(p, w) }))
 }
 
 // unprefixed is an error of writing a file without the name of the package that does it,

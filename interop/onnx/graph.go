@@ -2,8 +2,8 @@ package onnx
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"slices"
+	"strconv"
 )
 
 // value is the name of a tensor in a graph.
@@ -14,40 +14,24 @@ type value string
 type graph struct {
 	nodes, initializers, inputs, outputs message
 	opset                                int
-	scope                                string // in front of the names of nodes
-	count                                int
+	count                                int // of values
 	constants                            map[[32]byte]value
 }
 
 func newGraph(opset int) *graph { return &graph{opset: opset, constants: map[[32]byte]value{}} }
 
-// within lets f add nodes whose names begin with scope.
-func (g *graph) within(scope string, f func()) {
-	before := g.scope
-	g.scope = before + scope + "/"
-	f()
-	g.scope = before
-}
-
-func (g *graph) name(kind string) string {
-	g.count++
-	return fmt.Sprintf("%s%s_%d", g.scope, kind, g.count)
-}
-
-// ops adds a node of n outputs.
+// ops adds a node of n outputs. Names are short, for there are many.
 func (g *graph) ops(n int, kind string, inputs []value, attributes ...attribute) []value {
-	name := g.name(kind)
 	in, out, values := make([]string, len(inputs)), make([]string, n), make([]value, n)
 	for i, v := range inputs {
 		in[i] = string(v)
 	}
 	for i := range out {
-		if out[i] = name; n > 1 {
-			out[i] = fmt.Sprintf("%s_%d", name, i)
-		}
+		out[i] = "v" + strconv.Itoa(g.count)
+		g.count++
 		values[i] = value(out[i])
 	}
-	g.nodes.bytes(1, nodeProto(kind, name, in, out, attributes)) // node
+	g.nodes.bytes(1, nodeProto(kind, in, out, attributes)) // node
 	return values
 }
 
@@ -60,7 +44,7 @@ func (g *graph) tensor(dataType int64, shape []int, raw []byte) value {
 	if v, ok := g.constants[key]; ok {
 		return v
 	}
-	name := fmt.Sprintf("constant_%d", len(g.constants))
+	name := "c" + strconv.Itoa(len(g.constants))
 	g.initializer(name, dataType, shape, raw)
 	g.constants[key] = value(name)
 	return value(name)
@@ -141,7 +125,7 @@ func (g *graph) input(x value, dataType int64, shape ...int) {
 }
 
 func (g *graph) output(name string, x value, shape ...int) {
-	g.nodes.bytes(1, nodeProto("Identity", g.name("Identity"), []string{string(x)}, []string{name}, nil))
+	g.nodes.bytes(1, nodeProto("Identity", []string{string(x)}, []string{name}, nil))
 	g.outputs.bytes(12, valueInfoProto(name, typeFloat, shape)) // output
 }
 

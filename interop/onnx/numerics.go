@@ -51,11 +51,7 @@ func (g *graph) products(a, b []value) value {
 
 // matrix is x [..., in] times w [in, out], each output one chain. rank is that of x.
 func (g *graph) matrix(x value, w []float32, rank, in, out int) value {
-	rows := make([]value, in)
-	for i := range rows {
-		rows[i] = g.floats(w[i*out:(i+1)*out], out)
-	}
-	return g.products(g.each(x, rank-1, in), rows)
+	return g.products(g.each(x, rank-1, in), g.each(g.floats(w, in, out), 0, in))
 }
 
 // exp is kernel.Exp, for numbers.

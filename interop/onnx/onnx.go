@@ -48,6 +48,14 @@ func (w Weights) String() string {
 	return weights[w].name
 }
 
+// MarshalText returns the name.
+func (w Weights) MarshalText() ([]byte, error) {
+	if int(w) >= len(weights) {
+		return nil, fmt.Errorf("onnx: %v: want int8, int4 or int2", w)
+	}
+	return []byte(w.String()), nil
+}
+
 // UnmarshalText reads a name.
 func (w *Weights) UnmarshalText(text []byte) error {
 	for i, known := range weights {
@@ -97,8 +105,8 @@ func Write(path string, m *packed.Model, w Weights) error {
 // The bytes are a function of m and w alone.
 // Errors: every fault of m, weights that there are not; file's.
 func Encode(file io.Writer, m *packed.Model, w Weights) error {
-	if int(w) >= len(weights) {
-		return fmt.Errorf("onnx: %v: want int8, int4 or int2", w)
+	if _, err := w.MarshalText(); err != nil {
+		return err
 	}
 	if err := m.Validate(); err != nil {
 		return err
@@ -153,24 +161,20 @@ func (t *translation) model(m *packed.Model) {
 	if t.lengths {
 		t.input("lengths", typeInt64)
 	}
-	var h value
-	t.within("input", func() { h = t.guard(t.read("input", m.Input, channels)) })
+	h := t.guard(t.read("input", m.Input, channels))
 	hidden := t.spec.HiddenSize
 	if w := t.tensors["input_projection.weight"]; w != nil {
-		t.within("input_projection", func() {
-			h = t.op("Add", t.matrix(h, w, 3, t.spec.EmbedDim, hidden), t.floats(t.tensors["input_projection.bias"], hidden))
-		})
+		h = t.op("Add", t.matrix(h, w, 3, t.spec.EmbedDim, hidden), t.floats(t.tensors["input_projection.bias"], hidden))
 	}
 	if w := t.tensors["positions.weight"]; w != nil {
 		h = t.op("Add", h, t.floats(w[:t.steps*hidden], t.steps, hidden))
 	}
 	last := t.spec.Pooling == spec.LastTimestep
 	for i := range t.spec.NumLayers {
-		path := fmt.Sprintf("blocks.%d", i)
-		t.within(path, func() { h = t.block(path, h, last && i == t.spec.NumLayers-1) })
+		h = t.block(fmt.Sprintf("blocks.%d", i), h, last && i == t.spec.NumLayers-1)
 	}
-	t.within("final_norm", func() { h = t.normOf("final_norm", h) })
-	t.within("head", func() { t.finish(m, h) })
+	h = t.normOf("final_norm", h)
+	t.finish(m, h)
 }
 
 // finish adds pooling, head and outputs to the final norm's result: [N, 1, H] with

@@ -100,14 +100,13 @@ func (a attribute) proto() (m message) {
 }
 
 // nodeProto is a NodeProto.
-func nodeProto(kind, name string, inputs, outputs []string, attributes []attribute) (m message) {
+func nodeProto(kind string, inputs, outputs []string, attributes []attribute) (m message) {
 	for _, v := range inputs {
 		m.text(1, v) // input
 	}
 	for _, v := range outputs {
 		m.text(2, v) // output
 	}
-	m.text(3, name) // name
 	m.text(4, kind) // op_type
 	for _, a := range attributes {
 		m.bytes(5, a.proto()) // attribute
