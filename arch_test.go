@@ -25,13 +25,16 @@ var mayImport = map[string][]string{
 	"dataset":                 {"preprocess"},
 	"packed":                  {"spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"infer":                   {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
+	"interop":                 {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
+	"interop/edifice":         {"interop", "packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
+	"interop/torch":           {"interop", "packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"interop/onnx":            {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"solver":                  {"internal/kernel"},
 	"":                        {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"train":                   {"", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
 	"scripts/recording":       {},
 	"cmd/qat/internal/report": {"train", "", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
-	"cmd/qat":                 {"interop/onnx", "cmd/qat/internal/report", "train", "", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
+	"cmd/qat":                 {"interop", "interop/edifice", "interop/torch", "interop/onnx", "cmd/qat/internal/report", "train", "", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
 }
 
 // usesGorgonia are the packages that may know Gorgonia.

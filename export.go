@@ -7,7 +7,6 @@ import (
 
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/preprocess"
-	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
 	"gorgonia.org/gorgonia"
 )
@@ -189,33 +188,12 @@ func pack(p *packed.Model, set paramSet, name string, as spec.Param, s spec.Mode
 		}
 		return nil
 	}
-	w, err := packWeight(as, values, s)
+	w, err := packed.Quantize(as, values, s)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, place(err, as.Shape))
 	}
 	p.Weights = append(p.Weights, w)
 	return nil
-}
-
-// packWeight quantizes a weight as the graph does going forward.
-func packWeight(as spec.Param, w []float32, s spec.Model) (packed.Weight, error) {
-	in, out := as.Shape[0], as.Shape[1]
-	codes, scales := make([]float32, len(w)), make([]float32, s.Granularity.Scales(out))
-	if s.Numerics == Edifice {
-		scale, err := quant.EdificeScale(w, as.Mode)
-		if err != nil {
-			return packed.Weight{}, err
-		}
-		for i, v := range w {
-			codes[i] = quant.EdificeCode(v, scale, as.Mode)
-		}
-		if scales[0] = scale; as.Mode == Ternary {
-			scales[0] = 1 // the codes are the values
-		}
-	} else if err := quant.QuantizeWeight(codes, w, out, as.Mode, s.Granularity, scales); err != nil {
-		return packed.Weight{}, err
-	}
-	return packed.Pack(as.Name, as.Mode, in, out, codes, scales)
 }
 
 func clonePipeline(p *preprocess.Pipeline) *preprocess.Pipeline {

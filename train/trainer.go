@@ -172,14 +172,37 @@ func (t *Trainer) steps() int { return t.cfg.Epochs * t.perEpoch() }
 //
 // Errors: a training that has begun; other parameters or classes than the model's.
 func (t *Trainer) StartFrom(m *Model) error {
-	if t.step > 0 {
-		return fmt.Errorf("train: start from a model: %d steps were made already", t.step)
-	}
 	if !slices.Equal(t.task.Classes, m.task.Classes) {
 		return fmt.Errorf("train: start from a model: its classes are %q, the data's %q", m.task.Classes, t.task.Classes)
 	}
-	err := t.CopyFrom(m)
-	if err == nil {
+	params, err := m.tensors()
+	if err != nil {
+		return err
+	}
+	return t.StartFromParams(params)
+}
+
+// StartFromParams begins with latents that lie elsewhere. Those of the head may be left
+// out, and are then fresh.
+//
+// Errors: a training that has begun; other parameters than the model's.
+func (t *Trainer) StartFromParams(params []checkpoint.Tensor) error {
+	if t.step > 0 {
+		return fmt.Errorf("train: start from a model: %d steps were made already", t.step)
+	}
+	params = slices.Clone(params)
+	if !slices.ContainsFunc(params, func(p checkpoint.Tensor) bool { return strings.HasPrefix(p.Name, headName+".") }) {
+		own, err := t.tensors()
+		if err != nil {
+			return err
+		}
+		params = append(params, own[len(own)-2:]...)
+	}
+	err := t.checkTensors(params)
+	if err != nil {
+		return fmt.Errorf("train: start from a model: %w", err)
+	}
+	if err = t.setParams(params); err == nil {
 		t.codes, err = t.Codes()
 	}
 	return err

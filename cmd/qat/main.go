@@ -157,7 +157,7 @@ train, to 1, 1.58, 4 or 8 bits.`,
 	}
 	root.SetOut(out) // first of all: the commands for completion take it as it is
 	new(consoleFlags).register(root)
-	root.AddCommand(trainCommand(), evalCommand(), exportCommand(), predictCommand(), inspectCommand(), compareCommand(), datasetsCommand(), benchCommand())
+	root.AddCommand(trainCommand(), evalCommand(), exportCommand(), importCommand(), predictCommand(), inspectCommand(), compareCommand(), datasetsCommand(), benchCommand())
 	root.SetFlagErrorFunc(explainFlag)
 	root.SetHelpCommand(helpCommand())
 	addCompletion(root)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/dataset"
+	"github.com/qat-go/qat/interop"
 	"github.com/qat-go/qat/train"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -230,13 +231,19 @@ func (o *trainOptions) open(c *console) (t *train.Trainer, parts dataset.Parts, 
 	}
 	t, err = train.New(o.config, parts.Train, parts.Validation)
 	if err == nil && o.config.Init != "" {
-		err = startFrom(t, o.config.Init)
+		err = startFrom(t, o.config.Init, c)
 	}
 	return t, parts, err
 }
 
-// startFrom begins with the latents in a file.
-func startFrom(t *train.Trainer, path string) error {
+// startFrom begins with the latents in a file, of a run or an import.
+func startFrom(t *train.Trainer, path string, c *console) error {
+	if f, err := checkpoint.Read(path); err == nil && interop.Imported(f) {
+		if err := startFromImport(t, f, c); err != nil {
+			return fmt.Errorf("--init: %s: %w", path, err)
+		}
+		return nil
+	}
 	m, _, err := train.Load(path)
 	if err != nil {
 		return fmt.Errorf("--init: %w: want the directory of a finished run, or its %s", err, latentsFile)

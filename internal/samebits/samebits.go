@@ -102,12 +102,7 @@ func (c Case) Model() (*packed.Model, error) {
 			p.Tensors = append(p.Tensors, packed.Tensor{Name: ps.Name, Shape: ps.Shape, Values: values})
 			continue
 		}
-		in, out := ps.Shape[0], ps.Shape[1]
-		codes, scales := make([]float32, len(values)), make([]float32, c.Spec.Granularity.Scales(out))
-		if err := quant.QuantizeWeight(codes, values, out, ps.Mode, c.Spec.Granularity, scales); err != nil {
-			return nil, err
-		}
-		w, err := packed.Pack(ps.Name, ps.Mode, in, out, codes, scales)
+		w, err := packed.Quantize(ps, values, c.Spec)
 		if err != nil {
 			return nil, err
 		}

@@ -48,11 +48,6 @@ func withPipeline(t *testing.T, p preprocess.Pipeline, change func(*samebits.Cas
 	m, err := c.Model()
 	require.NoError(t, err)
 	m.Input = &p
-	if c.Spec.Numerics == spec.Edifice && c.Spec.Quantize.MaxCode() == 1 {
-		for i := range m.Weights {
-			m.Weights[i].Scales[0] = 1 // these codes are values
-		}
-	}
 	return m
 }
 
