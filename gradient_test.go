@@ -3,6 +3,7 @@ package qat_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,10 +31,15 @@ type layerCase struct {
 	ste         spec.STE
 	numerics    spec.Numerics
 	granularity qat.Granularity
+	float       float64 // the part of the operands that is not quantized yet
 }
 
 func (c layerCase) String() string {
-	return fmt.Sprintf("%v/%v/%v/%v/%v", c.mode, c.numerics, c.activations, c.ste, c.granularity)
+	name := fmt.Sprintf("%v/%v/%v/%v/%v", c.mode, c.numerics, c.activations, c.ste, c.granularity)
+	if c.float > 0 {
+		name += fmt.Sprintf("/%v float", c.float)
+	}
+	return name
 }
 
 func (c layerCase) options() []qat.Option {
@@ -44,16 +50,22 @@ func layerCases() (cases []layerCase) {
 	for _, mode := range modes {
 		for _, a := range []spec.Activations{qat.Int8Activations, qat.FloatActivations} {
 			for _, g := range granularities {
-				cases = append(cases, layerCase{mode, a, qat.Identity, qat.BitNet, g})
+				cases = append(cases, layerCase{mode, a, qat.Identity, qat.BitNet, g, 0})
 			}
 		}
-		cases = append(cases, layerCase{mode, qat.FloatActivations, qat.Identity, qat.Edifice, qat.PerTensor})
+		cases = append(cases, layerCase{mode, qat.FloatActivations, qat.Identity, qat.Edifice, qat.PerTensor, 0})
 	}
 	for _, mode := range []qat.Mode{qat.Binary, qat.Ternary} {
 		for _, g := range granularities {
-			cases = append(cases, layerCase{mode, qat.Int8Activations, qat.Clipped, qat.BitNet, g})
+			cases = append(cases, layerCase{mode, qat.Int8Activations, qat.Clipped, qat.BitNet, g, 0})
 		}
-		cases = append(cases, layerCase{mode, qat.FloatActivations, qat.Clipped, qat.Edifice, qat.PerTensor})
+		cases = append(cases, layerCase{mode, qat.FloatActivations, qat.Clipped, qat.Edifice, qat.PerTensor, 0})
+	}
+	for _, c := range slices.Clone(cases) {
+		if c.mode != qat.Float {
+			c.float = 0.75
+			cases = append(cases, c)
+		}
 	}
 	return cases
 }
@@ -109,6 +121,12 @@ func closedForm(c layerCase, x, w, b []float32, rows, in, out int, dy []float32)
 			copy(xhat[i*in:], quantizedRow(x[i*in:(i+1)*in]))
 		}
 	}
+	for i, v := range x {
+		xhat[i] = c.float*float64(v) + (1-c.float)*xhat[i]
+	}
+	for i, v := range w {
+		what[i] = c.float*float64(v) + (1-c.float)*what[i]
+	}
 	var t tape64
 	xm, wm := &mat{rows, in, xhat, make([]float64, rows*in)}, &mat{in, out, what, make([]float64, in*out)}
 	bm := matOf(1, out, b)
@@ -118,7 +136,7 @@ func closedForm(c layerCase, x, w, b []float32, rows, in, out int, dy []float32)
 	if c.ste == qat.Clipped {
 		for i, v := range w {
 			if math.Abs(float64(v)) > scales[i] {
-				wm.d[i] = 0
+				wm.d[i] *= c.float
 			}
 		}
 	}
@@ -137,6 +155,7 @@ func TestQuantLinearGradient(t *testing.T) {
 			l, err := qat.QuantLinear(x, out, c.options()...)
 			require.NoError(t, err)
 			scatter(t, l, 2)
+			l.SetQuantization(1 - c.float)
 			circuit := circuit{out: l.Output(), leaves: append(l.Learnables(), x)}
 			got, grads := gradients(t, "tape", circuit)
 			w, b := ok(l.ParamValue("quant_linear.weight")), ok(l.ParamValue("quant_linear.bias"))
@@ -145,18 +164,46 @@ func TestQuantLinearGradient(t *testing.T) {
 			requireClose(t, "weight's gradient", grads[0], dw, layerTolerance)
 			requireClose(t, "bias's gradient", grads[1], db, layerTolerance)
 			requireClose(t, "input's gradient", grads[2], dx, layerTolerance)
-			if c.ste == qat.Clipped && c.mode == qat.Ternary {
+			if c.ste == qat.Clipped && c.mode == qat.Ternary && c.float == 0 {
 				require.Contains(t, dw, 0.0, "the case clips nothing")
 			}
 		})
 	}
 }
 
+// TestSetQuantization: with none of it a layer in training is the float one, to the bit; in
+// evaluation, and with more than all of it, the quantized one.
+func TestSetQuantization(t *testing.T) {
+	run := func(mode qat.Mode, part float64, training bool) (out []float32, grads [][]float32) {
+		x := random(G.NewGraph(), 1, "x", 11, 17)
+		l := ok(qat.QuantLinear(x, 13, qat.WithQuantize(mode)))
+		scatter(t, l, 2)
+		l.SetQuantization(part)
+		l.SetTraining(training)
+		return gradients(t, "lisp", circuit{out: l.Output(), leaves: append(l.Learnables(), x)})
+	}
+	for _, mode := range modes {
+		for _, c := range []struct {
+			what     string
+			part     float64
+			training bool
+			as       qat.Mode
+		}{{"none", -1, true, qat.Float}, {"evaluation", 0, false, mode}, {"all", 3, true, mode}} {
+			got, grads := run(mode, c.part, c.training)
+			want, wantGrads := run(c.as, 1, true)
+			requireBits(t, fmt.Sprint(mode, ", ", c.what), got, want)
+			for i := range grads {
+				requireBits(t, fmt.Sprint(mode, ", ", c.what, ", gradient ", i), grads[i], wantGrads[i])
+			}
+		}
+	}
+}
+
 // FakeQuantize passes its gradient on, to the bit; clipped, where |w| <= scale.
 func TestFakeQuantizeGradient(t *testing.T) {
 	for _, c := range layerCases() {
-		if c.activations == qat.Int8Activations && c.ste == qat.Identity {
-			continue // a weight alone has no activations
+		if c.activations == qat.Int8Activations && c.ste == qat.Identity || c.float > 0 {
+			continue // a weight alone has no activations, and is not blended
 		}
 		t.Run(c.String(), func(t *testing.T) {
 			w := random(G.NewGraph(), 1, "w", 11, 13)

@@ -35,6 +35,10 @@ type linear struct {
 	rows8      kernel.IntRows     // x, with int8 activations
 	layers     []*kernel.IntLayer // of parts
 	xhat, what []float32          // the values that codes stand for; see inputValues, weightValues
+
+	ctrl       *control  // nil where nothing is blended
+	part       float32   // how far the last forward run was quantized
+	xmix, wmix []float32 // what entered it, where that was not all the way
 }
 
 // part is columns [lo, hi) of the last of every `every` rows.
@@ -92,6 +96,10 @@ func (l *linear) forward(out []float32, in [][]float32) error {
 		}
 		return nil
 	}
+	if l.part = l.ctrl.quantization(); l.blended() {
+		l.multiplyBlended(out, in[0], in[1], bias)
+		return nil
+	}
 	if l.int8Inputs {
 		l.multiplyInts(out, bias)
 		return nil
@@ -107,6 +115,36 @@ func (l *linear) forward(out []float32, in [][]float32) error {
 // of is the part of a matrix.
 func (p part) of(data []float32, rows, cols int) kernel.Matrix {
 	return kernel.Dense(data, rows, cols).Columns(p.lo, p.hi).EveryLast(p.every)
+}
+
+// blended tells whether the last forward run's operands were not all quantized.
+func (l *linear) blended() bool { return l.part < 1 && l.mode != Float && !l.chain }
+
+// multiplyBlended computes the layer between float and quantized.
+func (l *linear) multiplyBlended(out, x, w, bias []float32) {
+	l.xmix = l.mix(l.xmix, x, l.inputValues())
+	l.wmix = l.mix(l.wmix, w, l.weightValues())
+	for _, p := range l.parts {
+		y, bias := p.of(out, l.rows, l.out), bias[p.lo:p.hi]
+		kernel.Gemm(y, kernel.Dense(l.xmix, l.rows, l.in).EveryLast(p.every), kernel.Dense(l.wmix, l.in, l.out).Columns(p.lo, p.hi), false, false, false)
+		for i := range y.Rows {
+			row := y.Data[i*y.Stride:][:y.Cols]
+			kernel.AddRow(row, row, bias)
+		}
+	}
+}
+
+// mix writes what enters the product between values and quantized ones to dst.
+func (l *linear) mix(dst, values, quantized []float32) []float32 {
+	if dst == nil {
+		dst = make([]float32, len(values))
+	}
+	kernel.Parallel(len(values), 1<<15, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			dst[i] = float32((1-l.part)*values[i]) + float32(l.part*quantized[i])
+		}
+	})
+	return dst
 }
 
 // multiplyInts computes the layer on integers, as the packed runtime does.
@@ -176,7 +214,10 @@ func (l *linear) readRow(i int, x []float32) bool {
 // forward, dx = dy*ŵᵀ, dw = x̂ᵀ*dy, db = the column sums of dy.
 func (l *linear) backward(grads, in [][]float32, dout []float32) error {
 	dx, dw, db := grads[0], grads[1], grads[2]
-	xhat, what := l.inputValues(), l.weightValues()
+	xhat, what := l.xmix, l.wmix
+	if !l.blended() {
+		xhat, what = l.inputValues(), l.weightValues()
+	}
 	for i, p := range l.parts {
 		dy := p.of(dout, l.rows, l.out)
 		w := kernel.Dense(what, l.in, l.out).Columns(p.lo, p.hi)
@@ -186,7 +227,11 @@ func (l *linear) backward(grads, in [][]float32, dout []float32) error {
 		kernel.Gemm(kernel.Dense(dw, l.in, l.out).Columns(p.lo, p.hi), x, dy, true, false, false)
 		kernel.ColumnSums(db[p.lo:p.hi], dy.Data, dy.Rows, dy.Cols, dy.Stride)
 	}
-	l.pass(dw, in[1])
+	clipped := float32(0)
+	if l.blended() {
+		clipped = 1 - l.part
+	}
+	l.pass(dw, in[1], clipped)
 	return nil
 }
 

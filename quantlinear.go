@@ -90,6 +90,7 @@ func (b *builder) linear(x *gorgonia.Node, path string, s spec.Model, adjust fun
 	shape := x.Shape().Clone()
 	s.Quantize = weight.Mode
 	l := newLinear(path, shape, weight.Node.Shape()[1], s)
+	l.ctrl = b.ctrl
 	adjust(l)
 	out := append(tensor.Shape{}, shape[:len(shape)-1]...)
 	out = append(out, l.out)

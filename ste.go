@@ -59,15 +59,17 @@ func of(factors []float32, j int) float32 {
 	return factors[j]
 }
 
-// pass turns the gradient of the quantized weight into the latent weight's, in
-// place: unchanged, or with STE Clipped 0 where |w/scale| > 1.
-func (s *straightThrough) pass(dw, w []float32) {
+// pass turns the gradient of what entered for the weight into the latent weight's, in
+// place: unchanged, or with STE Clipped clipped times as large where |w/scale| > 1.
+func (s *straightThrough) pass(dw, w []float32, clipped float32) {
 	if s.ste != Clipped || s.mode == Float {
 		return
 	}
 	for i, v := range w {
 		if scale := of(s.scales, i%s.out); !(v >= -scale && v <= scale) {
-			dw[i] = 0
+			if dw[i] *= clipped; clipped == 0 {
+				dw[i] = 0 // and not -0
+			}
 		}
 	}
 }
@@ -88,7 +90,7 @@ func (f *fakeQuantize) forward(out []float32, in [][]float32) error {
 
 func (f *fakeQuantize) backward(grads, in [][]float32, dout []float32) error {
 	copy(grads[0], dout)
-	f.pass(grads[0], in[0])
+	f.pass(grads[0], in[0], 0)
 	return nil
 }
 

@@ -83,4 +83,6 @@ row measure --pooling last --positions rotary
 row measure --pooling mean --positions learned
 row measure --jitter 0 --scaling 0 --shift 0
 row measure --frame 8 --hop 4
+row measure --quantize-warmup 0.25
+row measure --quantize-warmup 0.5
 row after_float

@@ -26,14 +26,17 @@ type Config struct {
 	// Whoever makes the trainer reads it: see Trainer.StartFrom.
 	Init string `json:"init,omitempty"`
 
-	Epochs      int     `json:"epochs"`
-	BatchSize   int     `json:"batch_size"`
-	LearnRate   float64 `json:"learn_rate"`   // the highest of the schedule
-	Schedule    string  `json:"schedule"`     // of the learning rate after its warm-up: cosine, linear or constant
-	Warmup      float64 `json:"warmup"`       // the part of all steps that the learning rate rises over
-	WeightDecay float64 `json:"weight_decay"` // decoupled
-	ClipNorm    float64 `json:"clip_norm"`    // of all gradients together; 0 is off
-	Augment     Augment `json:"augment"`
+	Epochs    int     `json:"epochs"`
+	BatchSize int     `json:"batch_size"`
+	LearnRate float64 `json:"learn_rate"` // the highest of the schedule
+	Schedule  string  `json:"schedule"`   // of the learning rate after its warm-up: cosine, linear or constant
+	Warmup    float64 `json:"warmup"`     // the part of all steps that the learning rate rises over
+	// QuantizeWarmup is the part of all steps over which quantization is blended in: see
+	// qat.Layer's SetQuantization.
+	QuantizeWarmup float64 `json:"quantize_warmup,omitempty"`
+	WeightDecay    float64 `json:"weight_decay"` // decoupled
+	ClipNorm       float64 `json:"clip_norm"`    // of all gradients together; 0 is off
+	Augment        Augment `json:"augment"`
 	// ClassWeights is empty for none, or BalancedClasses.
 	ClassWeights string `json:"class_weights,omitempty"`
 	// Patience is how many epochs without a better validation end the training; 0
@@ -95,6 +98,7 @@ func (c Config) Validate() error {
 	count("batch size", c.BatchSize, 1)
 	within("learning rate", c.LearnRate, math.SmallestNonzeroFloat64, 10)
 	within("warm-up", c.Warmup, 0, 1)
+	within("quantization warm-up", c.QuantizeWarmup, 0, 1)
 	within("weight decay", c.WeightDecay, 0, 10)
 	within("clip norm", c.ClipNorm, 0, math.MaxFloat32)
 	within("jitter", c.Augment.Jitter, 0, 10)

@@ -43,6 +43,11 @@ func WithSchedule(name string, warmup float64) Option {
 	return func(f *fitting) { f.Schedule, f.Warmup = name, warmup }
 }
 
+// WithQuantizeWarmup blends quantization in over a part of all steps, from float.
+func WithQuantizeWarmup(part float64) Option {
+	return func(f *fitting) { f.QuantizeWarmup = part }
+}
+
 // WithWeightDecay sets the decoupled weight decay.
 func WithWeightDecay(decay float64) Option { return func(f *fitting) { f.WeightDecay = decay } }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/quant"
+	"github.com/qat-go/qat/spec"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -53,14 +54,47 @@ func TestOptions(t *testing.T) {
 	m, err := NewModel(toyConfig().Model, data, 7)
 	require.NoError(t, err)
 	tr, err := NewTrainer(m, data, WithEpochs(2), WithBatchSize(11), WithLearnRate(0.5), WithSchedule(LinearSchedule, 0.25),
-		WithWeightDecay(0.125), WithClipNorm(3), WithAugment(Augment{Jitter: 0.5}), WithClassWeights(BalancedClasses),
+		WithWeightDecay(0.125), WithQuantizeWarmup(0.5), WithClipNorm(3), WithAugment(Augment{Jitter: 0.5}), WithClassWeights(BalancedClasses),
 		WithValidation(toySet(5, 2)), WithPatience(4))
 	require.NoError(t, err)
 	want := Recipe(data.Facts())
 	want.Model, want.Seed = m.Spec(), 7
 	want.Epochs, want.BatchSize, want.LearnRate, want.Schedule, want.Warmup = 2, 11, 0.5, LinearSchedule, 0.25
+	want.QuantizeWarmup = 0.5
 	want.WeightDecay, want.ClipNorm, want.Augment, want.ClassWeights, want.Patience = 0.125, 3, Augment{Jitter: 0.5}, BalancedClasses, 4
 	assert.Equal(t, want, tr.Config())
+}
+
+// TestQuantizeWarmup: the first step of a training is a float one, and what follows the
+// warm-up is quantized; a training that went on from a checkpoint ends alike.
+func TestQuantizeWarmup(t *testing.T) {
+	c, data := toyConfig(), toySet(53, 1)
+	c.QuantizeWarmup = 0.5
+	warm := trainerOf(t, c, data)
+	for i, want := range []float64{0, 2.0 / 15, 4.0 / 15} {
+		assert.InDelta(t, want, warm.quantization(), 1e-12, "step %d", i)
+		step(t, warm)
+	}
+	float := c
+	float.QuantizeWarmup, float.Model.Quantize, float.Model.Activations = 0, quant.Float, spec.FloatActivations
+	one, other := trainerOf(t, c, data), trainerOf(t, float, data)
+	step(t, one)
+	step(t, other)
+	assert.Equal(t, latents(t, other.Model), latents(t, one.Model))
+	finish(t, warm)
+	assert.InDelta(t, 2, warm.quantization(), 1e-12)
+	cold := trainerOf(t, toyConfig(), data)
+	finish(t, cold)
+	assert.NotEqual(t, latents(t, cold.Model), latents(t, warm.Model))
+}
+
+// step makes one.
+func step(t *testing.T, tr *Trainer) {
+	t.Helper()
+	for _, err := range tr.Steps(context.Background()) {
+		require.NoError(t, err)
+		return
+	}
 }
 
 // TestSchedules: the rate of the last step tells the schedules apart.

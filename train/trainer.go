@@ -327,9 +327,19 @@ func (b *batch) augment(x []float32, e dataset.Example) error {
 	return nil
 }
 
+// quantization is how far the step to come is quantized.
+func (t *Trainer) quantization() float64 {
+	steps := t.cfg.QuantizeWarmup * float64(t.steps())
+	if steps == 0 {
+		return 1
+	}
+	return float64(t.step) / steps
+}
+
 // update makes a step on a batch.
 func (t *Trainer) update(b *batch) (Event, error) {
 	p := b.p
+	p.model.SetQuantization(t.quantization())
 	p.model.SetStep(uint64(t.step)) // programs of other batch sizes have steps of their own
 	err := p.run()
 	if err == nil {

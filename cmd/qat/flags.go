@@ -116,6 +116,7 @@ func (r *recipe) register(f *pflag.FlagSet) {
 	f.IntVar(&c.BatchSize, "batch-size", c.BatchSize, "sequences a step")
 	f.Float64Var(&c.LearnRate, "learning-rate", c.LearnRate, "highest learning rate")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "of the learning rate after its warm-up: cosine or linear (to 0), or constant")
+	f.Float64Var(&c.QuantizeWarmup, "quantize-warmup", c.QuantizeWarmup, "part of the steps over which quantization is blended in, from float")
 	f.Float64Var(&c.Warmup, "warmup", c.Warmup, "part of the steps that the learning rate rises over")
 	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "decoupled weight decay")
 	f.Float64Var(&c.ClipNorm, "clip-norm", c.ClipNorm, "largest global norm of the gradients; 0 is off")

@@ -283,7 +283,7 @@ func (f finished) facts() []report.Facts {
 			{Name: "parity", Value: f.shipped.parityText()},
 		}},
 		{Title: "Recipe", Facts: []report.Fact{
-			n("epochs", c.Epochs), n("batch size", c.BatchSize), v("learning rate", c.LearnRate), v("schedule", c.Schedule), v("warm-up", c.Warmup),
+			n("epochs", c.Epochs), n("batch size", c.BatchSize), v("learning rate", c.LearnRate), v("schedule", c.Schedule), v("warm-up", c.Warmup), v("quantization warm-up", c.QuantizeWarmup),
 			v("weight decay", c.WeightDecay), v("clip norm", c.ClipNorm),
 			v("jitter", c.Augment.Jitter), v("scaling", c.Augment.Scale), v("shift", c.Augment.Shift), v("patience", c.Patience), v("seed", c.Seed),
 		}},
