@@ -25,12 +25,13 @@ var mayImport = map[string][]string{
 	"dataset":                 {"preprocess"},
 	"packed":                  {"spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"infer":                   {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
+	"interop/onnx":            {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"solver":                  {"internal/kernel"},
 	"":                        {"packed", "spec", "quant", "internal/kernel", "preprocess", "checkpoint", "internal/tensorfile"},
 	"train":                   {"", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
 	"scripts/recording":       {},
 	"cmd/qat/internal/report": {"train", "", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
-	"cmd/qat":                 {"cmd/qat/internal/report", "train", "", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
+	"cmd/qat":                 {"interop/onnx", "cmd/qat/internal/report", "train", "", "infer", "packed", "spec", "quant", "internal/kernel", "solver", "checkpoint", "internal/tensorfile", "dataset", "preprocess"},
 }
 
 // usesGorgonia are the packages that may know Gorgonia.

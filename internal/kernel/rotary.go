@@ -25,6 +25,9 @@ func NewRotary(positions, headSize int) *Rotary {
 	return r
 }
 
+// Tables returns the cosines and sines, [positions, headSize/2].
+func (r *Rotary) Tables() (cos, sin []float32) { return r.cos, r.sin }
+
 // lnRotaryBase is ln 10000.
 const lnRotaryBase = 9.210340371976184
 

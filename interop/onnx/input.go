@@ -1,0 +1,159 @@
+package onnx
+
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/packed"
+	"github.com/qat-go/qat/preprocess"
+)
+
+// reading says how a model reads its input: raw steps of so many channels, made into
+// so many steps of the model.
+type reading struct {
+	raw, channels, frames int
+	lengths               bool // whether a series may be shorter than raw
+	pipeline              preprocess.Pipeline
+}
+
+// rawMost bounds the raw steps of a sequence, which a file may name at will.
+const rawMost = 1 << 20
+
+// readingOf says how m reads: as many raw steps as the longest series had that the
+// pipeline was fitted to, and if they all had as many, no other. Where that is not
+// known, the raw steps of a full window.
+func readingOf(m *packed.Model) (reading, error) {
+	if m.Input == nil {
+		n := m.Spec.WindowSize
+		p := preprocess.Pipeline{Frame: 1, Hop: 1, Window: n}
+		return reading{raw: n, channels: m.Spec.EmbedDim, frames: n, lengths: n > 1, pipeline: p}, nil
+	}
+	p := *m.Input
+	raw := p.Longest
+	if raw == 0 {
+		if p.Hop > rawMost {
+			return reading{}, fmt.Errorf("input: hops of %d steps, want at most %d", p.Hop, rawMost)
+		}
+		raw = p.Frame + (p.Window-1)*p.Hop
+	}
+	if raw < 1 || raw > rawMost {
+		return reading{}, fmt.Errorf("input: series of %d steps, want 1 to %d", raw, rawMost)
+	}
+	return reading{raw, len(p.Channels), p.Steps(raw), p.Shortest != p.Longest || p.Longest == 0, p}, nil
+}
+
+// input makes what the model reads of the graph's inputs, [N, steps, E]: of a series
+// that is shorter the steps in front, and zeros behind them. So positions count from the
+// first real step, and a causal mask keeps the steps behind from every real one.
+func (t *translator) input() value {
+	t.scope = "input"
+	r := &t.reading
+	x := value("input")
+	t.inputs = []valueInfo{{"input", typeFloat, []dimension{batchDimension, {size: int64(r.raw)}, {size: int64(r.channels)}}}}
+	if r.lengths {
+		t.inputs = append(t.inputs, valueInfo{"lengths", typeInt64, []dimension{batchDimension}})
+		t.count = t.unsqueeze("lengths", 1) // [N, 1]
+	}
+	t.batch = t.op("Slice", t.op("Shape", x), t.ints(0), t.ints(1))
+	x = t.filled(x)
+	if r.lengths {
+		x = t.ownFrames(x)
+	} else {
+		x = t.frames(x)
+	}
+	if r.pipeline.Center {
+		x = t.centred(x)
+	}
+	if s := r.pipeline.Inputs; s != nil {
+		x = t.scaled(x, s.Mean, s.Std)
+	}
+	if r.lengths {
+		x = t.op("Where", t.unsqueeze(t.real, 2), x, t.float(0))
+	}
+	t.judge(x)
+	return x
+}
+
+// filled scales the channels and fills in what is missing, carried from step to step.
+// Steps before a series are 0, the mean.
+func (t *translator) filled(x value) value {
+	r := &t.reading
+	if t.model.Input != nil {
+		x = t.scaled(x, r.pipeline.Scale.Mean, r.pipeline.Scale.Std)
+	}
+	if !r.pipeline.Missing {
+		return x
+	}
+	if r.lengths {
+		raw := int64(r.raw)
+		inSeries := t.op("GreaterOrEqual", t.upTo(r.raw, raw), t.op("Sub", t.int(raw), t.count)) // [N, raw]
+		x = t.op("Where", t.unsqueeze(inSeries, 2), x, t.float(0))
+	}
+	return t.carried(x)
+}
+
+// frames takes the steps of each frame of series that are all as long as raw.
+func (t *translator) frames(x value) value {
+	r := &t.reading
+	p := &r.pipeline
+	if p.Frame == 1 && p.Hop == 1 && r.frames == r.raw {
+		return x
+	}
+	var steps []int64
+	for f := range r.frames {
+		for k := range p.Frame {
+			steps = append(steps, int64(max(0, r.raw-p.Frame-(r.frames-1-f)*p.Hop+k)))
+		}
+	}
+	x = t.gather(x, t.ints(steps...), 1)
+	return t.reshape(x, 0, int64(r.frames), int64(p.Frame*r.channels))
+}
+
+// ownFrames is frames for series of lengths of their own, whose last step is the last
+// of raw; it sets which frames are real. The first step of a series that is shorter than
+// a frame stands before it too.
+func (t *translator) ownFrames(x value) value {
+	r := &t.reading
+	p := &r.pipeline
+	raw, n, frame, hop := int64(r.raw), int64(r.frames), int64(p.Frame), int64(p.Hop)
+	first := t.op("Sub", t.int(raw), t.count) // [N, 1]
+	t.count = t.op("Max", t.op("Sub", t.count, t.int(frame)), t.int(0))
+	t.count = t.op("Min", t.op("Add", t.op("Div", t.count, t.int(hop)), t.int(1)), t.int(n))
+	t.real = t.op("Less", t.upTo(r.frames, n), t.count)                        // [N, n]
+	behind := t.op("Sub", t.op("Sub", t.count, t.int(1)), t.upTo(r.frames, n)) // frames behind each
+	start := t.op("Sub", t.int(raw-frame), t.op("Mul", behind, t.int(hop)))    // [N, n]
+	steps := t.op("Add", t.unsqueeze(start, 2), t.upTo(p.Frame, frame))        // [N, n, frame]
+	steps = t.op("Min", t.op("Max", steps, t.unsqueeze(first, 2)), t.int(raw-1))
+	x = t.gatherSteps(x, t.unsqueeze(t.op("Max", steps, t.int(0)), 3)) // [N, n, frame, channels]
+	return t.reshape(x, 0, n, int64(p.Frame*r.channels))
+}
+
+// centred takes the mean of each channel in a frame out, and puts it behind the frame.
+func (t *translator) centred(x value) value {
+	r := &t.reading
+	n, frame, channels := int64(r.frames), int64(r.pipeline.Frame), int64(r.channels)
+	x = t.cast(t.reshape(x, 0, n, frame, channels), typeDouble)
+	zeros := t.cast(t.zeros(t.batch, n, channels), typeDouble)
+	sum := t.scan(zeros, typeDouble, []value{x}, []int64{2}, func(b *graph, sum value, in []value) value {
+		return b.op("Add", sum, in[0])
+	})
+	mean := t.op("Div", sum, t.double(float64(frame)))
+	x = t.cast(t.op("Sub", x, t.unsqueeze(mean, 2)), typeFloat)
+	return t.with("Concat", []attribute{intAttribute("axis", -1)}, t.reshape(x, 0, n, frame*channels), t.cast(mean, typeFloat))
+}
+
+// carried puts in the place of NaN the value of the step before, and 0 before any.
+func (t *translator) carried(x value) value {
+	return t.scan(t.zeros(t.batch, int64(t.reading.channels)), typeFloat, []value{x}, []int64{1}, func(b *graph, before value, in []value) value {
+		return b.op("Where", b.op("IsNaN", in[0]), before, in[0])
+	})
+}
+
+// judge makes t.fault [N], 0 for a series that infer takes, and NaN for one that it
+// refuses: with a value that is not finite, or a length that does not fit.
+func (t *translator) judge(x value) {
+	t.fault = t.with("ReduceSum", []attribute{intAttribute("keepdims", 0)}, t.op("Mul", x, t.float(0)), t.ints(1, 2))
+	if t.reading.lengths {
+		fits := t.op("And", t.op("GreaterOrEqual", "lengths", t.int(1)), t.op("LessOrEqual", "lengths", t.int(int64(t.reading.raw))))
+		t.fault = t.op("Where", fits, t.fault, t.float(notANumber))
+	}
+}

@@ -1,0 +1,105 @@
+package onnx
+
+import (
+	"github.com/qat-go/qat/packed"
+	"github.com/qat-go/qat/quant"
+	"github.com/qat-go/qat/spec"
+)
+
+// linear is a layer whose weight and input may be quantized, as infer's:
+//
+//	y = float32(acc * float32(sx*sw)) + b
+func (t *translator) linear(path string, x value) value {
+	t.scope = path
+	bias := t.tensor(path + ".bias")
+	w := t.weights[path+".weight"]
+	if w != nil && t.spec.Activations == spec.Int8Activations {
+		return t.integers(path, w, x, bias)
+	}
+	one := value("")
+	if t.spec.Numerics == spec.Edifice {
+		one = t.op("Add", t.largest(t.op("Abs", x)), t.float(edificeEpsilon))
+		x = t.op("Div", x, one)
+	}
+	if w == nil {
+		y := t.product(x, t.tensor(path+".weight"), t.shape[path+".weight"])
+		return t.rescaled(y, one, "", bias)
+	}
+	values := t.cast(t.codes(path, w), typeFloat)
+	if t.spec.Numerics == spec.BitNet {
+		return t.rescaled(t.op("MatMul", x, values), one, t.scales(path, w), bias)
+	}
+	if w.Mode == quant.Int4 || w.Mode == quant.Int8 { // quant.EdificeValue
+		values = t.op("Mul", t.op("Div", values, t.float(float32(w.Mode.MaxCode()))), t.float(w.Scales[0]))
+	}
+	return t.rescaled(t.op("MatMul", x, values), one, "", bias)
+}
+
+// edificeEpsilon is quant's, of the Edifice numerics' activations.
+const edificeEpsilon = 1e-6
+
+// integers is a layer that multiplies int8 codes.
+func (t *translator) integers(path string, w *packed.Weight, x, bias value) value {
+	const minMax, maxCode = 1e-5, 127 // of kernel.RowScale
+	scale := t.op("Div", t.op("Max", t.largest(t.op("Abs", x)), t.float(minMax)), t.float(maxCode))
+	codes := t.cast(t.op("Round", t.op("Div", x, scale)), typeInt8)
+	weight := t.codes(path, w)
+	if t.stored(w) != typeInt8 {
+		weight = t.cast(weight, typeInt8)
+	}
+	// By way of float64, which is exact: of MatMulInteger, one Cast and Mul ONNX Runtime
+	// (1.30) makes one operation, which takes the first token's scale for every token's.
+	sums := t.cast(t.cast(t.op("MatMulInteger", codes, weight), typeDouble), typeFloat)
+	return t.rescaled(sums, scale, t.scales(path, w), bias)
+}
+
+// rescaled is kernel.Rescale: y*(rows*columns) + bias. An empty scale is 1.
+func (t *translator) rescaled(y, rows, columns, bias value) value {
+	scale := rows + columns
+	if rows != "" && columns != "" {
+		scale = t.op("Mul", rows, columns)
+	}
+	if scale != "" {
+		y = t.op("Mul", y, scale)
+	}
+	return t.op("Add", y, bias)
+}
+
+// product is that of a float layer. Where layers round their input to codes it has the
+// bits of kernel.Gemm with fused multiply-adds.
+func (t *translator) product(x, w value, shape []int64) value {
+	if t.spec.Activations == spec.FloatActivations {
+		return t.op("MatMul", x, w)
+	}
+	return t.chained(x, w, shape, true)
+}
+
+// dense is a float layer whose outputs are one ascending chain each: kernel.Chain.
+// x is [N, steps, in], or without steps where there are none.
+func (t *translator) dense(path string, x value, steps ...int64) value {
+	t.scope = path
+	w := path + ".weight"
+	return t.op("Add", t.chained(x, t.tensor(w), t.shape[w], false, steps...), t.tensor(path+".bias"))
+}
+
+// chained is the product of x [N, steps..., in] and w [in, out].
+func (t *translator) chained(x, w value, shape []int64, fused bool, steps ...int64) value {
+	zeros := t.zeros(t.batch, append(steps[:len(steps):len(steps)], shape[1])...)
+	return t.chain(zeros, t.unsqueeze(x, -2), -1, w, 0, fused)
+}
+
+// norm is kernel.Norm: 1/sqrt(v) is divided in float64, which rounds to the same number,
+// because a runtime makes one division of two that are float32.
+func (t *translator) norm(path string, x value, axes int) value {
+	t.scope = path
+	hidden := t.spec.HiddenSize
+	mean := t.op("Div", t.sum(x, hidden, axes), t.float(float32(hidden)))
+	d := t.op("Sub", x, mean)
+	variance := t.op("Div", t.sum(t.op("Mul", d, d), hidden, axes), t.float(float32(hidden)))
+	if t.spec.Numerics == spec.Edifice {
+		variance = t.op("Where", t.op("Less", variance, t.float(spec.NormEpsilon)), t.float(0), variance)
+	}
+	root := t.cast(t.op("Sqrt", t.op("Add", variance, t.float(spec.NormEpsilon))), typeDouble)
+	d = t.op("Mul", d, t.cast(t.op("Div", t.double(1), root), typeFloat))
+	return t.op("Add", t.op("Mul", d, t.tensor(path+".weight")), t.tensor(path+".bias"))
+}

@@ -1,0 +1,105 @@
+// Package ort runs exported models in ONNX Runtime, and holds their outputs to those of
+// package infer. It is a module of its own because it needs cgo and ONNX Runtime's shared
+// library: scripts/onnx.sh fetches that and runs the tests.
+package ort
+
+import (
+	"bytes"
+	"flag"
+	"log"
+	"os"
+	"testing"
+
+	"github.com/qat-go/qat/interop/onnx"
+	"github.com/qat-go/qat/packed"
+	"github.com/stretchr/testify/require"
+	onnxruntime "github.com/yalue/onnxruntime_go"
+)
+
+var library = flag.String("lib", "", "ONNX Runtime's shared library")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *library == "" {
+		log.Fatal("ort: name ONNX Runtime's shared library with -lib, as scripts/onnx.sh does")
+	}
+	onnxruntime.SetSharedLibraryPath(*library)
+	if err := onnxruntime.InitializeEnvironment(); err != nil {
+		log.Fatalf("ort: %s: %v", *library, err)
+	}
+	log.Printf("ONNX Runtime %s", onnxruntime.GetVersion())
+	status := m.Run()
+	onnxruntime.DestroyEnvironment()
+	os.Exit(status)
+}
+
+// session is a model in ONNX Runtime.
+type session struct {
+	*onnxruntime.DynamicAdvancedSession
+	inputs, outputs []onnxruntime.InputOutputInfo
+}
+
+// exported is p as a file.
+func exported(t testing.TB, p *packed.Model, w onnx.Weights) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	require.NoError(t, onnx.Encode(&file, p, w))
+	return file.Bytes()
+}
+
+// open makes a session of a file, with the default options.
+func open(t testing.TB, file []byte) *session {
+	t.Helper()
+	s := &session{}
+	var err error
+	s.inputs, s.outputs, err = onnxruntime.GetInputOutputInfoWithONNXData(file)
+	require.NoError(t, err)
+	s.DynamicAdvancedSession, err = onnxruntime.NewDynamicAdvancedSessionWithONNXData(file, names(s.inputs), names(s.outputs), nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Destroy() })
+	return s
+}
+
+func names(infos []onnxruntime.InputOutputInfo) (all []string) {
+	for _, i := range infos {
+		all = append(all, i.Name)
+	}
+	return all
+}
+
+// steps is how many raw steps a row of the input has, and channels their values.
+func (s *session) steps() int    { return int(s.inputs[0].Dimensions[1]) }
+func (s *session) channels() int { return int(s.inputs[0].Dimensions[2]) }
+
+// takesLengths says whether series may be shorter than steps.
+func (s *session) takesLengths() bool { return len(s.inputs) == 2 }
+
+// run runs the model on one batch, and returns its outputs by name.
+func (s *session) run(t testing.TB, x []float32, lengths []int64) map[string][]float32 {
+	t.Helper()
+	n := int64(len(lengths))
+	in, err := onnxruntime.NewTensor(onnxruntime.NewShape(n, int64(s.steps()), int64(s.channels())), x)
+	require.NoError(t, err)
+	defer in.Destroy()
+	inputs := []onnxruntime.Value{in}
+	if s.takesLengths() {
+		l, err := onnxruntime.NewTensor(onnxruntime.NewShape(n), lengths)
+		require.NoError(t, err)
+		defer l.Destroy()
+		inputs = append(inputs, l)
+	}
+	outputs := make([]onnxruntime.Value, len(s.outputs))
+	require.NoError(t, s.Run(inputs, outputs))
+	all := map[string][]float32{}
+	for i, o := range outputs {
+		require.Equal(t, n, o.GetShape()[0], "the batch of output %s", s.outputs[i].Name)
+		all[s.outputs[i].Name] = bytes2floats(o)
+		o.Destroy()
+	}
+	return all
+}
+
+func bytes2floats(v onnxruntime.Value) []float32 {
+	data := v.(*onnxruntime.Tensor[float32]).GetData()
+	return append([]float32(nil), data...)
+}
