@@ -104,7 +104,18 @@ func (c Case) Model() (*packed.Model, error) {
 		}
 		in, out := ps.Shape[0], ps.Shape[1]
 		codes, scales := make([]float32, len(values)), make([]float32, c.Spec.Granularity.Scales(out))
-		if err := quant.QuantizeWeight(codes, values, out, ps.Mode, c.Spec.Granularity, scales); err != nil {
+		if c.Spec.Numerics == spec.Edifice {
+			scale, err := quant.EdificeScale(values, ps.Mode)
+			if err != nil {
+				return nil, err
+			}
+			for i, v := range values {
+				codes[i] = quant.EdificeCode(v, scale, ps.Mode)
+			}
+			if scales[0] = scale; ps.Mode == quant.Ternary {
+				scales[0] = 1
+			}
+		} else if err := quant.QuantizeWeight(codes, values, out, ps.Mode, c.Spec.Granularity, scales); err != nil {
 			return nil, err
 		}
 		w, err := packed.Pack(ps.Name, ps.Mode, in, out, codes, scales)

@@ -71,7 +71,7 @@ func (t *translator) product(x, w value, shape []int64) value {
 	if t.spec.Activations == spec.FloatActivations {
 		return t.op("MatMul", x, w)
 	}
-	return t.chained(x, w, shape, true)
+	return t.chained(x, w, shape, true, int64(t.steps))
 }
 
 // dense is a float layer whose outputs are one ascending chain each: kernel.Chain.

@@ -29,7 +29,7 @@ func (w Weights) version() (opset, ir int64) {
 	case Int4:
 		return 21, 10
 	case Int2:
-		return 25, 12
+		return 25, 13
 	}
 	return 17, 8
 }

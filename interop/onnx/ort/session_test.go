@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"flag"
 	"log"
+	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/qat-go/qat/interop/onnx"
@@ -74,8 +76,25 @@ func (s *session) channels() int { return int(s.inputs[0].Dimensions[2]) }
 // takesLengths says whether series may be shorter than steps.
 func (s *session) takesLengths() bool { return len(s.inputs) == 2 }
 
-// run runs the model on one batch, and returns its outputs by name.
-func (s *session) run(t testing.TB, x []float32, lengths []int64) map[string][]float32 {
+// run runs the model on one batch of series, [steps, channels] each, and returns its
+// outputs by name. What stands before a series is NaN.
+func (s *session) run(t testing.TB, series [][]float32) map[string][]float32 {
+	t.Helper()
+	row := s.steps() * s.channels()
+	x, lengths := make([]float32, len(series)*row), make([]int64, len(series))
+	for i := range x {
+		x[i] = float32(math.NaN())
+	}
+	for i, one := range series {
+		copy(x[(i+1)*row-len(one):], one)
+		lengths[i] = int64(len(one) / s.channels())
+		require.True(t, s.takesLengths() || len(one) == row, "series of %d values, want %d", len(one), row)
+	}
+	return s.runPadded(t, x, lengths)
+}
+
+// runPadded is run of rows that are filled already.
+func (s *session) runPadded(t testing.TB, x []float32, lengths []int64) map[string][]float32 {
 	t.Helper()
 	n := int64(len(lengths))
 	in, err := onnxruntime.NewTensor(onnxruntime.NewShape(n, int64(s.steps()), int64(s.channels())), x)
@@ -93,13 +112,8 @@ func (s *session) run(t testing.TB, x []float32, lengths []int64) map[string][]f
 	all := map[string][]float32{}
 	for i, o := range outputs {
 		require.Equal(t, n, o.GetShape()[0], "the batch of output %s", s.outputs[i].Name)
-		all[s.outputs[i].Name] = bytes2floats(o)
+		all[s.outputs[i].Name] = slices.Clone(o.(*onnxruntime.Tensor[float32]).GetData())
 		o.Destroy()
 	}
 	return all
-}
-
-func bytes2floats(v onnxruntime.Value) []float32 {
-	data := v.(*onnxruntime.Tensor[float32]).GetData()
-	return append([]float32(nil), data...)
 }
