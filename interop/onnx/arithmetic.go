@@ -41,13 +41,13 @@ func (g *graph) sum(x value, n, axes int) value {
 // zeros of the shape of the result on. a and b without their axes are broadcast to it.
 // fused rounds once a step, as a fused multiply-add does: in float64 the product is exact.
 func (g *graph) chain(zeros, a value, aAxis int64, b value, bAxis int64, fused bool) value {
-	return g.scan(zeros, typeFloat, []value{a, b}, []int64{aAxis, bAxis}, func(body *graph, sum value, in []value) value {
+	return g.scan(zeros, typeFloat, []value{a, b}, []int64{aAxis, bAxis}, func(body *graph, sum value, in []value) []value {
 		if !fused {
-			return body.op("Add", sum, body.op("Mul", in[0], in[1]))
+			return []value{body.op("Add", sum, body.op("Mul", in[0], in[1]))}
 		}
 		wide := func(x value) value { return body.cast(x, typeDouble) }
-		return body.cast(body.op("Add", wide(sum), body.op("Mul", wide(in[0]), wide(in[1]))), typeFloat)
-	})
+		return []value{body.cast(body.op("Add", wide(sum), body.op("Mul", wide(in[0]), wide(in[1]))), typeFloat)}
+	})[0]
 }
 
 // zeros is a tensor [N, dims...] of a batch.

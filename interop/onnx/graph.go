@@ -147,28 +147,32 @@ func (g *graph) largest(x value) value {
 	return g.with("ReduceMax", []attribute{intsAttribute("axes", -1)}, x)
 }
 
-// scan runs body over slices of inputs along their axes, from a first state on, and
-// returns the last state.
-func (g *graph) scan(state value, kind dataType, inputs []value, axes []int64, body func(b *graph, state value, slices []value) value) value {
+// scan runs body over slices of inputs, of the type of state, along their axes. It
+// returns the last state, and where body returns more than a state, that of each slice,
+// put together along the first input's axis.
+func (g *graph) scan(state value, kind dataType, inputs []value, axes []int64, body func(b *graph, state value, slices []value) []value) []value {
 	name := g.unique("Scan")
 	b := &graph{opset: g.opset, scope: name, used: g.used, known: map[string]value{}}
-	before := b.unique("state")
-	b.inputs = append(b.inputs, valueInfo{name: before, kind: kind})
-	slices := make([]value, len(inputs))
-	for i := range inputs {
-		slices[i] = b.unique("slice")
-		b.inputs = append(b.inputs, valueInfo{name: slices[i], kind: typeFloat})
-	}
 	b.name = name
-	b.outputs = []valueInfo{{name: body(b, before, slices), kind: kind}}
-	g.nodes = append(g.nodes, nodeProto{
-		inputs: append([]string{state}, inputs...), outputs: []string{name}, name: name, op: "Scan",
-		attributes: []attribute{
-			{name: "body", kind: attributeGraph, graph: &b.graphProto},
-			intAttribute("num_scan_inputs", int64(len(inputs))), intsAttribute("scan_input_axes", axes...),
-		},
-	})
-	return name
+	arguments := make([]value, 1+len(inputs))
+	for i := range arguments {
+		arguments[i] = b.unique("in")
+		b.inputs = append(b.inputs, valueInfo{name: arguments[i], kind: kind})
+	}
+	attributes := []attribute{
+		{name: "body", kind: attributeGraph, graph: &b.graphProto},
+		intAttribute("num_scan_inputs", int64(len(inputs))), intsAttribute("scan_input_axes", axes...),
+	}
+	var outputs []value
+	for i, v := range body(b, arguments[0], arguments[1:]) {
+		b.outputs = append(b.outputs, valueInfo{name: v, kind: kind})
+		outputs = append(outputs, fmt.Sprintf("%s.%d", name, i))
+		if i > 0 {
+			attributes = append(attributes, intsAttribute("scan_output_axes", axes[0]))
+		}
+	}
+	g.nodes = append(g.nodes, nodeProto{inputs: append([]string{state}, inputs...), outputs: outputs, name: name, op: "Scan", attributes: attributes})
+	return outputs
 }
 
 var infinity, notANumber = float32(math.Inf(1)), float32(math.NaN())

@@ -133,9 +133,9 @@ func (t *translator) centred(x value) value {
 	n, frame, channels := int64(r.frames), int64(r.pipeline.Frame), int64(r.channels)
 	x = t.cast(t.reshape(x, 0, n, frame, channels), typeDouble)
 	zeros := t.cast(t.zeros(t.batch, n, channels), typeDouble)
-	sum := t.scan(zeros, typeDouble, []value{x}, []int64{2}, func(b *graph, sum value, in []value) value {
-		return b.op("Add", sum, in[0])
-	})
+	sum := t.scan(zeros, typeDouble, []value{x}, []int64{2}, func(b *graph, sum value, in []value) []value {
+		return []value{b.op("Add", sum, in[0])}
+	})[0]
 	mean := t.op("Div", sum, t.double(float64(frame)))
 	x = t.cast(t.op("Sub", x, t.unsqueeze(mean, 2)), typeFloat)
 	return t.with("Concat", []attribute{intAttribute("axis", -1)}, t.reshape(x, 0, n, frame*channels), t.cast(mean, typeFloat))
@@ -143,9 +143,11 @@ func (t *translator) centred(x value) value {
 
 // carried puts in the place of NaN the value of the step before, and 0 before any.
 func (t *translator) carried(x value) value {
-	return t.scan(t.zeros(t.batch, int64(t.reading.channels)), typeFloat, []value{x}, []int64{1}, func(b *graph, before value, in []value) value {
-		return b.op("Where", b.op("IsNaN", in[0]), before, in[0])
-	})
+	zeros := t.zeros(t.batch, int64(t.reading.channels))
+	return t.scan(zeros, typeFloat, []value{x}, []int64{1}, func(b *graph, before value, in []value) []value {
+		filled := b.op("Where", b.op("IsNaN", in[0]), before, in[0])
+		return []value{filled, b.op("Identity", filled)}
+	})[1]
 }
 
 // judge makes t.fault [N], 0 for a series that infer takes, and NaN for one that it
