@@ -86,23 +86,31 @@ func (s shipped) parityText() string {
 // exportModel is train's, for tests to put a faulty one in its place.
 var exportModel = (*train.Model).Export
 
-// ship packs a trained model, holds it to its graph over the test part, and only then
-// writes it. Without a test part it says in unchecked why.
-func ship(path string, m *train.Model, p *preprocess.Pipeline, test dataset.Data, unchecked string) (shipped, error) {
-	s := shipped{File: path, Unchecked: unchecked}
+// pack packs a trained model and holds it to its graph over the test part. Without a
+// test part it says in unchecked why.
+func pack(m *train.Model, p *preprocess.Pipeline, test dataset.Data, unchecked string) (*packed.Model, shipped, error) {
+	s := shipped{Unchecked: unchecked}
 	model, err := exportModel(m, p)
 	if err != nil {
-		return s, err
+		return nil, s, err
 	}
 	if test != nil {
 		if err := m.CheckParity(model, test); err != nil {
-			return s, err
+			return nil, s, err
 		}
 		s.Checked = test.Len()
 	}
-	if s.modelSize, err = sizeOf(model); err != nil {
+	s.modelSize, err = sizeOf(model)
+	return model, s, err
+}
+
+// ship packs a trained model, and writes it once it has been checked.
+func ship(path string, m *train.Model, p *preprocess.Pipeline, test dataset.Data, unchecked string) (shipped, error) {
+	model, s, err := pack(m, p, test, unchecked)
+	if err != nil {
 		return s, err
 	}
+	s.File = path
 	return s, unprefixed(model.Write(path))
 }
 

@@ -17,14 +17,12 @@ func (t *translator) block(i int, h value) value {
 	h = t.op("Add", h, a)
 	a = t.norm(path+".ffn_norm", h, 3)
 	a = t.linear(path+".ffn.up", a)
-	a = t.silu(a)
-	a = t.linear(path+".ffn.down", a)
-	return t.op("Add", h, a)
+	a = t.linear(path+".ffn.down", t.silu(a))
+	return t.named(path, t.op("Add", h, a))
 }
 
 // attend is kernel.Attention of qkv [N, n, 3H].
 func (t *translator) attend(path string, qkv value) value {
-	t.scope = path
 	n, heads := int64(t.steps), int64(t.spec.NumHeads)
 	size := int64(t.spec.HiddenSize) / heads
 	qkv = t.transpose(t.reshape(qkv, 0, n, 3, heads, size), 2, 0, 3, 1, 4) // [3, N, heads, n, size]
@@ -43,7 +41,7 @@ func (t *translator) attend(path string, qkv value) value {
 	weights := t.softmax(scores, t.steps, 4, epsilon) // [N, heads, n, n]
 	// ... x [N, heads, n, 1] of each step's weight and its value [N, heads, 1, size]
 	out := t.chain(t.zeros(t.batch, heads, n, size), t.unsqueeze(weights, 3), 4, t.unsqueeze(v, 2), 3, false)
-	return t.reshape(t.transpose(out, 0, 2, 1, 3), 0, n, int64(t.spec.HiddenSize))
+	return t.named(path, t.reshape(t.transpose(out, 0, 2, 1, 3), 0, n, int64(t.spec.HiddenSize)))
 }
 
 // turned is x [N, heads, n, size], each step turned by its position.

@@ -3,35 +3,29 @@ package onnx
 import (
 	"fmt"
 	"math"
+	"strconv"
 )
 
-// value is the name of a tensor of a graph.
+// value is the name of a tensor of a graph: that of a parameter or a layer, or else a
+// number, for names are a good part of a small model's file.
 type value = string
 
-// graph collects the nodes and constants of a graph under unique names.
+// graph collects the nodes and constants of a graph.
 type graph struct {
 	graphProto
-	opset int64
-	scope string           // the names of new nodes begin with it
-	used  map[string]int   // how often a name was asked for
-	known map[string]value // constants, by what they hold
+	opset  int64
+	unused *int             // the next number that is no value's name
+	known  map[string]value // constants, by what they hold
 }
 
 func newGraph(opset int64) *graph {
-	return &graph{opset: opset, used: map[string]int{}, known: map[string]value{}}
+	return &graph{opset: opset, unused: new(int), known: map[string]value{}}
 }
 
-// unique is a name that no other value has.
-func (g *graph) unique(name string) string {
-	if g.scope != "" {
-		name = g.scope + "." + name
-	}
-	n := g.used[name]
-	g.used[name]++
-	if n > 0 {
-		name = fmt.Sprintf("%s_%d", name, n)
-	}
-	return name
+// number is the name of a new value.
+func (g *graph) number() value {
+	*g.unused++
+	return strconv.Itoa(*g.unused)
 }
 
 // op adds a node with one output.
@@ -41,8 +35,26 @@ func (g *graph) op(op string, inputs ...value) value {
 
 // with is op, with attributes.
 func (g *graph) with(op string, attributes []attribute, inputs ...value) value {
-	name := g.unique(op)
-	g.nodes = append(g.nodes, nodeProto{inputs: inputs, outputs: []string{name}, name: name, op: op, attributes: attributes})
+	return g.node(op, attributes, inputs, 1)[0]
+}
+
+// node adds a node of so many outputs.
+func (g *graph) node(op string, attributes []attribute, inputs []value, outputs int) []value {
+	n := nodeProto{inputs: inputs, op: op, attributes: attributes}
+	for range outputs {
+		n.outputs = append(n.outputs, g.number())
+	}
+	g.nodes = append(g.nodes, n)
+	return n.outputs
+}
+
+// named gives the output of the node that was added last a name.
+func (g *graph) named(name string, last value) value {
+	outputs := g.nodes[len(g.nodes)-1].outputs
+	if len(outputs) != 1 || outputs[0] != last {
+		panic("onnx: " + last + " is not the last node's output")
+	}
+	outputs[0] = name
 	return name
 }
 
@@ -60,8 +72,7 @@ func (g *graph) constant(kind dataType, raw []byte, dims ...int64) value {
 	if v, ok := g.known[key]; ok {
 		return v
 	}
-	n := len(g.known)
-	v := fmt.Sprintf("constant_%d", n)
+	v := g.number()
 	g.known[key] = v
 	g.initializers = append(g.initializers, tensorProto{dims: dims, kind: kind, name: v, raw: raw})
 	return v
@@ -69,7 +80,6 @@ func (g *graph) constant(kind dataType, raw []byte, dims ...int64) value {
 
 // parameter adds a tensor of the model under its own name.
 func (g *graph) parameter(name string, kind dataType, raw []byte, dims ...int64) value {
-	g.used[name]++
 	g.initializers = append(g.initializers, tensorProto{dims: dims, kind: kind, name: name, raw: raw})
 	return name
 }
@@ -114,16 +124,7 @@ func (g *graph) transpose(x value, axes ...int64) value {
 
 // split cuts the last axis into parts of so many elements.
 func (g *graph) split(x value, sizes ...int64) []value {
-	name := g.unique("Split")
-	outputs := make([]value, len(sizes))
-	for i := range outputs {
-		outputs[i] = fmt.Sprintf("%s.%d", name, i)
-	}
-	g.nodes = append(g.nodes, nodeProto{
-		inputs: []string{x, g.ints(sizes...)}, outputs: outputs, name: name, op: "Split",
-		attributes: []attribute{intAttribute("axis", -1)},
-	})
-	return outputs
+	return g.node("Split", []attribute{intAttribute("axis", -1)}, []value{x, g.ints(sizes...)}, len(sizes))
 }
 
 // gather takes entries of one axis of x.
@@ -151,28 +152,25 @@ func (g *graph) largest(x value) value {
 // returns the last state, and where body returns more than a state, that of each slice,
 // put together along the first input's axis.
 func (g *graph) scan(state value, kind dataType, inputs []value, axes []int64, body func(b *graph, state value, slices []value) []value) []value {
-	name := g.unique("Scan")
-	b := &graph{opset: g.opset, scope: name, used: g.used, known: map[string]value{}}
-	b.name = name
+	b := &graph{opset: g.opset, unused: g.unused, known: map[string]value{}}
+	b.name = "body"
 	arguments := make([]value, 1+len(inputs))
 	for i := range arguments {
-		arguments[i] = b.unique("in")
+		arguments[i] = b.number()
 		b.inputs = append(b.inputs, valueInfo{name: arguments[i], kind: kind})
 	}
 	attributes := []attribute{
 		{name: "body", kind: attributeGraph, graph: &b.graphProto},
 		intAttribute("num_scan_inputs", int64(len(inputs))), intsAttribute("scan_input_axes", axes...),
 	}
-	var outputs []value
-	for i, v := range body(b, arguments[0], arguments[1:]) {
+	results := body(b, arguments[0], arguments[1:])
+	for i, v := range results {
 		b.outputs = append(b.outputs, valueInfo{name: v, kind: kind})
-		outputs = append(outputs, fmt.Sprintf("%s.%d", name, i))
 		if i > 0 {
 			attributes = append(attributes, intsAttribute("scan_output_axes", axes[0]))
 		}
 	}
-	g.nodes = append(g.nodes, nodeProto{inputs: append([]string{state}, inputs...), outputs: outputs, name: name, op: "Scan", attributes: attributes})
-	return outputs
+	return g.node("Scan", attributes, append([]value{state}, inputs...), len(results))
 }
 
 var infinity, notANumber = float32(math.Inf(1)), float32(math.NaN())

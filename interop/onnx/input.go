@@ -45,7 +45,6 @@ func readingOf(m *packed.Model) (reading, error) {
 // that is shorter the steps in front, and zeros behind them. So positions count from the
 // first real step, and a causal mask keeps the steps behind from every real one.
 func (t *translator) input() value {
-	t.scope = "input"
 	r := &t.reading
 	x := value("input")
 	t.inputs = []valueInfo{{"input", typeFloat, []dimension{batchDimension, {size: int64(r.raw)}, {size: int64(r.channels)}}}}

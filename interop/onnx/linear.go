@@ -10,7 +10,6 @@ import (
 //
 //	y = float32(acc * float32(sx*sw)) + b
 func (t *translator) linear(path string, x value) value {
-	t.scope = path
 	bias := t.tensor(path + ".bias")
 	w := t.weights[path+".weight"]
 	if w != nil && t.spec.Activations == spec.Int8Activations {
@@ -23,16 +22,16 @@ func (t *translator) linear(path string, x value) value {
 	}
 	if w == nil {
 		y := t.product(x, t.tensor(path+".weight"), t.shape[path+".weight"])
-		return t.rescaled(y, one, "", bias)
+		return t.rescaled(path, y, one, "", bias)
 	}
 	values := t.cast(t.codes(path, w), typeFloat)
 	if t.spec.Numerics == spec.BitNet {
-		return t.rescaled(t.op("MatMul", x, values), one, t.scales(path, w), bias)
+		return t.rescaled(path, t.op("MatMul", x, values), one, t.scales(path, w), bias)
 	}
 	if w.Mode == quant.Int4 || w.Mode == quant.Int8 { // quant.EdificeValue
 		values = t.op("Mul", t.op("Div", values, t.float(float32(w.Mode.MaxCode()))), t.float(w.Scales[0]))
 	}
-	return t.rescaled(t.op("MatMul", x, values), one, "", bias)
+	return t.rescaled(path, t.op("MatMul", x, values), one, "", bias)
 }
 
 // edificeEpsilon is quant's, of the Edifice numerics' activations.
@@ -50,11 +49,12 @@ func (t *translator) integers(path string, w *packed.Weight, x, bias value) valu
 	// By way of float64, which is exact: of MatMulInteger, one Cast and Mul ONNX Runtime
 	// (1.30) makes one operation, which takes the first token's scale for every token's.
 	sums := t.cast(t.cast(t.op("MatMulInteger", codes, weight), typeDouble), typeFloat)
-	return t.rescaled(sums, scale, t.scales(path, w), bias)
+	return t.rescaled(path, sums, scale, t.scales(path, w), bias)
 }
 
-// rescaled is kernel.Rescale: y*(rows*columns) + bias. An empty scale is 1.
-func (t *translator) rescaled(y, rows, columns, bias value) value {
+// rescaled is kernel.Rescale, the end of a layer: y*(rows*columns) + bias. An empty
+// scale is 1.
+func (t *translator) rescaled(path string, y, rows, columns, bias value) value {
 	scale := rows + columns
 	if rows != "" && columns != "" {
 		scale = t.op("Mul", rows, columns)
@@ -62,7 +62,7 @@ func (t *translator) rescaled(y, rows, columns, bias value) value {
 	if scale != "" {
 		y = t.op("Mul", y, scale)
 	}
-	return t.op("Add", y, bias)
+	return t.named(path, t.op("Add", y, bias))
 }
 
 // product is that of a float layer. Where layers round their input to codes it has the
@@ -77,9 +77,9 @@ func (t *translator) product(x, w value, shape []int64) value {
 // dense is a float layer whose outputs are one ascending chain each: kernel.Chain.
 // x is [N, steps, in], or without steps where there are none.
 func (t *translator) dense(path string, x value, steps ...int64) value {
-	t.scope = path
 	w := path + ".weight"
-	return t.op("Add", t.chained(x, t.tensor(w), t.shape[w], false, steps...), t.tensor(path+".bias"))
+	y := t.chained(x, t.tensor(w), t.shape[w], false, steps...)
+	return t.named(path, t.op("Add", y, t.tensor(path+".bias")))
 }
 
 // chained is the product of x [N, steps..., in] and w [in, out].
@@ -91,7 +91,6 @@ func (t *translator) chained(x, w value, shape []int64, fused bool, steps ...int
 // norm is kernel.Norm: 1/sqrt(v) is divided in float64, which rounds to the same number,
 // because a runtime makes one division of two that are float32.
 func (t *translator) norm(path string, x value, axes int) value {
-	t.scope = path
 	hidden := t.spec.HiddenSize
 	mean := t.op("Div", t.sum(x, hidden, axes), t.float(float32(hidden)))
 	d := t.op("Sub", x, mean)
@@ -101,5 +100,6 @@ func (t *translator) norm(path string, x value, axes int) value {
 	}
 	root := t.cast(t.op("Sqrt", t.op("Add", variance, t.float(spec.NormEpsilon))), typeDouble)
 	d = t.op("Mul", d, t.cast(t.op("Div", t.double(1), root), typeFloat))
-	return t.op("Add", t.op("Mul", d, t.tensor(path+".weight")), t.tensor(path+".bias"))
+	d = t.op("Mul", d, t.tensor(path+".weight"))
+	return t.named(path, t.op("Add", d, t.tensor(path+".bias")))
 }

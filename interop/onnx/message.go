@@ -50,7 +50,7 @@ type graphProto struct {
 // nodeProto is NodeProto.
 type nodeProto struct {
 	inputs, outputs []string
-	name, op        string
+	op              string
 	attributes      []attribute
 }
 
@@ -130,8 +130,7 @@ func (n *nodeProto) encode() (b []byte) {
 	for _, s := range n.outputs {
 		b = appendBytes(b, 2, []byte(s)) // output
 	}
-	b = appendText(b, 3, n.name) // name
-	b = appendText(b, 4, n.op)   // op_type
+	b = appendText(b, 4, n.op) // op_type
 	for i := range n.attributes {
 		b = appendBytes(b, 5, n.attributes[i].encode()) // attribute
 	}

@@ -148,16 +148,11 @@ func newTranslator(m *packed.Model, w Weights) (*translator, error) {
 // translate makes the whole graph.
 func (t *translator) translate() {
 	t.name = "qat"
-	t.unique("input")
-	t.unique("lengths")
-	t.unique("outputs")
-	t.unique("probabilities")
 	h := t.input()
 	if t.spec.EmbedDim != t.spec.HiddenSize {
 		h = t.dense("input_projection", h, int64(t.steps))
 	}
 	if t.spec.Positions == spec.Learned {
-		t.scope = "positions"
 		h = t.op("Add", h, t.positions())
 	}
 	for i := range t.spec.NumLayers {

@@ -24,7 +24,6 @@ func (t *translator) output(h value) {
 	}
 	t.returns("outputs", y, dims)
 	if head != nil && head.Targets == nil {
-		t.scope = "probabilities"
 		t.returns("probabilities", t.softmax(logits, width, axes, 0), dims)
 	}
 }
@@ -33,7 +32,6 @@ func (t *translator) output(h value) {
 func (t *translator) pooled(h value) value {
 	switch t.spec.Pooling {
 	case spec.LastTimestep:
-		t.scope = "pooling"
 		if t.count == "" {
 			h = t.gather(h, t.int(int64(t.steps-1)), 1)
 		} else {
@@ -42,7 +40,6 @@ func (t *translator) pooled(h value) value {
 		return t.norm("final_norm", h, 2)
 	case spec.Mean:
 		h = t.norm("final_norm", h, 3)
-		t.scope = "pooling"
 		counted, count, axis := t.constantOnes(t.steps), t.float(float32(t.steps)), int64(0)
 		if t.count != "" {
 			counted, count, axis = t.unsqueeze(t.cast(t.real, typeFloat), 1), t.cast(t.count, typeFloat), 2
@@ -64,7 +61,6 @@ func (t *translator) constantOnes(n int) value {
 // returns names y, [N, width] or [N, n, width], as an output of the graph: of a series
 // that is shorter with zeros in front, and of one that infer refuses NaN.
 func (t *translator) returns(name string, y value, dims []dimension) {
-	t.scope = name
 	fault := t.unsqueeze(t.fault, 1)
 	if t.spec.Pooling == spec.AllTimesteps {
 		fault = t.unsqueeze(fault, 2)
@@ -72,8 +68,7 @@ func (t *translator) returns(name string, y value, dims []dimension) {
 			y = t.behind(y)
 		}
 	}
-	t.nodes = append(t.nodes, nodeProto{inputs: []string{y, fault}, outputs: []string{name}, name: name, op: "Add"})
-	t.graph.outputs = append(t.graph.outputs, valueInfo{name, typeFloat, dims})
+	t.graph.outputs = append(t.graph.outputs, valueInfo{t.named(name, t.op("Add", y, fault)), typeFloat, dims})
 }
 
 // behind puts the real steps of y [N, n, width] behind the others, which are zeros.
