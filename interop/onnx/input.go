@@ -97,13 +97,12 @@ func (t *translator) frames(x value) value {
 	if p.Frame == 1 && p.Hop == 1 && r.frames == r.raw {
 		return x
 	}
-	var steps []int64
-	for f := range r.frames {
-		for k := range p.Frame {
-			steps = append(steps, int64(max(0, r.raw-p.Frame-(r.frames-1-f)*p.Hop+k)))
-		}
+	starts := make([]int64, r.frames)
+	for f := range starts {
+		starts[f] = int64(r.raw - p.Frame - (r.frames-1-f)*p.Hop)
 	}
-	x = t.gather(x, t.ints(steps...), 1)
+	steps := t.op("Add", t.constant(typeInt64, rawInts(starts), int64(r.frames), 1), t.upTo(p.Frame, int64(p.Frame)))
+	x = t.gather(x, t.op("Max", steps, t.int(0)), 1) // [N, n, frame, channels]
 	return t.reshape(x, 0, int64(r.frames), int64(p.Frame*r.channels))
 }
 

@@ -23,6 +23,7 @@ import (
 	"io"
 	"math"
 	"runtime/debug"
+	"strings"
 
 	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/packed"
@@ -33,27 +34,46 @@ import (
 //
 // Errors: those of Encode, and of writing.
 func Write(path string, m *packed.Model, w Weights) error {
-	return checkpoint.WriteFileAtomic(path, func(file io.Writer) error { return Encode(file, m, w) })
+	data, err := encode(m, w)
+	if err != nil {
+		return err
+	}
+	return checkpoint.WriteFileAtomic(path, func(file io.Writer) error {
+		_, err := file.Write(data)
+		return err
+	})
 }
 
 // Encode writes m as an ONNX model whose codes are stored as w says.
 //
-// Errors: every fault of m; codes of which none fits w; a model that is too large for
-// one file.
+// Errors: every fault of m; weights of an unknown type, or that the codes of no layer
+// fit; an input of too many steps; a model that is too large for one file.
 func Encode(file io.Writer, m *packed.Model, w Weights) error {
+	data, err := encode(m, w)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return err
+}
+
+// fileMost is all that protobuf takes.
+const fileMost = math.MaxInt32
+
+func encode(m *packed.Model, w Weights) ([]byte, error) {
 	if m == nil {
-		return errors.New("onnx: the packed model is nil")
+		return nil, errors.New("onnx: the packed model is nil")
 	}
 	if err := m.Validate(); err != nil {
-		return err
+		return nil, err
 	}
 	t, err := newTranslator(m, w)
 	if err != nil {
-		return fmt.Errorf("onnx: %w", err)
+		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	metadata, err := metadataOf(m)
 	if err != nil {
-		return fmt.Errorf("onnx: %w", err)
+		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	t.translate()
 	opset, ir := w.version()
@@ -62,11 +82,10 @@ func Encode(file io.Writer, m *packed.Model, w Weights) error {
 		graph: &t.graphProto, metadata: metadata,
 	}
 	data := model.encode()
-	if len(data) > math.MaxInt32 {
-		return fmt.Errorf("onnx: a file of %d bytes, want at most %d, which is all that protobuf takes", len(data), math.MaxInt32)
+	if len(data) > fileMost {
+		return nil, fmt.Errorf("onnx: a file of %d bytes, want at most %d", len(data), fileMost)
 	}
-	_, err = file.Write(data)
-	return err
+	return data, nil
 }
 
 // producer names this module, and its version as the go command saw it.
@@ -119,6 +138,9 @@ type translator struct {
 var batchDimension = dimension{name: "N"}
 
 func newTranslator(m *packed.Model, w Weights) (*translator, error) {
+	if int(w) >= len(weightsNames) {
+		return nil, fmt.Errorf("unknown weights %d: want one of %s", w, strings.Join(weightsNames[:], ", "))
+	}
 	opset, _ := w.version()
 	t := &translator{
 		graph: newGraph(opset), model: m, spec: &m.Spec, stores: w,

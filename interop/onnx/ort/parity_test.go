@@ -13,6 +13,7 @@ import (
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
 	"github.com/stretchr/testify/require"
+	onnxruntime "github.com/yalue/onnxruntime_go"
 )
 
 // exact is for models whose every layer reads int8 codes: equal is equal.
@@ -25,14 +26,14 @@ const floatTolerance = 1e-5
 // batch is how many series are run together.
 const batch = 23
 
-// hold runs series, [steps, channels] each, in ONNX Runtime and by infer, and requires
-// outputs that differ by at most tolerance*max(1, |output|), the same classes, and
+// hold runs series, [steps, channels] each, in ONNX Runtime, from a file of p, and by
+// infer, and requires outputs that differ by at most tolerance*max(1, |output|), the same classes, and
 // probabilities as close. It returns the largest difference.
-func hold(t *testing.T, p *packed.Model, w onnx.Weights, series [][]float32, tolerance float64) float64 {
+func hold(t *testing.T, p *packed.Model, file []byte, series [][]float32, tolerance float64) float64 {
 	t.Helper()
 	m, err := infer.New(p)
 	require.NoError(t, err)
-	s := open(t, exported(t, p, w))
+	s := open(t, file)
 	require.Equal(t, m.Channels(), s.channels())
 	most := 0.0
 	near := func(got, want []float32, what string, i int) {
@@ -101,14 +102,32 @@ func TestSameBits(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			p, err := c.Model()
 			require.NoError(t, err)
-			hold(t, p, onnx.Int8, c.Windows(), exact)
+			hold(t, p, exported(t, p, onnx.Int8), c.Windows(), exact)
 			if w := narrowest(c.Spec); w != onnx.Int8 {
-				hold(t, p, w, c.Windows()[i%5:][:7], exact)
+				hold(t, p, exported(t, p, w), c.Windows()[i%5:][:7], exact)
 			}
 			if c.Spec.Quantize == quant.Ternary {
-				hold(t, p, onnx.Int4, c.Windows()[i%5:][:7], exact)
+				hold(t, p, exported(t, p, onnx.Int4), c.Windows()[i%5:][:7], exact)
 			}
 		})
+	}
+}
+
+// TestOptimizationLevels: what ONNX Runtime makes of the graph changes no bit.
+func TestOptimizationLevels(t *testing.T) {
+	c := samebits.Cases()[4]
+	p, err := c.Model()
+	require.NoError(t, err)
+	file := exported(t, p, onnx.Int8)
+	want := open(t, file).run(t, c.Windows()[:batch])
+	for _, level := range []onnxruntime.GraphOptimizationLevel{
+		onnxruntime.GraphOptimizationLevelDisableAll, onnxruntime.GraphOptimizationLevelEnableBasic, onnxruntime.GraphOptimizationLevelEnableExtended,
+	} {
+		options, err := onnxruntime.NewSessionOptions()
+		require.NoError(t, err)
+		defer options.Destroy()
+		require.NoError(t, options.SetGraphOptimizationLevel(level))
+		require.Equal(t, want, openWith(t, file, options).run(t, c.Windows()[:batch]), "level %d", level)
 	}
 }
 
@@ -121,7 +140,7 @@ func TestFloatLayers(t *testing.T) {
 	}}
 	p, err := c.Model()
 	require.NoError(t, err)
-	hold(t, p, onnx.Int8, c.Windows(), exact)
+	hold(t, p, exported(t, p, onnx.Int8), c.Windows(), exact)
 }
 
 // TestFloat: float weights, float activations and the Edifice numerics.
@@ -142,7 +161,7 @@ func TestFloat(t *testing.T) {
 						t.Run(fmt.Sprint(c.Spec), func(t *testing.T) {
 							p, err := c.Model()
 							require.NoError(t, err)
-							most = max(most, hold(t, p, narrowest(c.Spec), c.Windows(), floatTolerance))
+							most = max(most, hold(t, p, exported(t, p, narrowest(c.Spec)), c.Windows(), floatTolerance))
 						})
 					}
 				}
@@ -155,7 +174,7 @@ func TestFloat(t *testing.T) {
 		}}
 		p, err := c.Model()
 		require.NoError(t, err)
-		most = max(most, hold(t, p, onnx.Int8, c.Windows(), floatTolerance))
+		most = max(most, hold(t, p, exported(t, p, onnx.Int8), c.Windows(), floatTolerance))
 	}
 	t.Logf("largest difference: %.2g", most)
 }

@@ -91,7 +91,7 @@ func TestPipeline(t *testing.T) {
 				for n := fewest; n <= most; n++ {
 					series = append(series, recorded(uint64(n), n, channels, p.Missing))
 				}
-				hold(t, m, onnx.Int8, series, exact)
+				hold(t, m, exported(t, m, onnx.Int8), series, exact)
 			})
 		}
 	}
@@ -105,7 +105,7 @@ func TestTargets(t *testing.T) {
 	for n := range 11 {
 		series = append(series, recorded(uint64(n), n+1, 3, false))
 	}
-	hold(t, m, onnx.Int8, series, exact)
+	hold(t, m, exported(t, m, onnx.Int8), series, exact)
 }
 
 // TestRefused: a series that infer refuses has NaN for outputs, and only that one.

@@ -6,9 +6,11 @@ package ort
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"log"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -18,7 +20,10 @@ import (
 	onnxruntime "github.com/yalue/onnxruntime_go"
 )
 
-var library = flag.String("lib", "", "ONNX Runtime's shared library")
+var (
+	library = flag.String("lib", "", "ONNX Runtime's shared library")
+	keep    = flag.String("keep", "", "directory to write every tenth int8 file to, for other programs to check")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -41,22 +46,34 @@ type session struct {
 	inputs, outputs []onnxruntime.InputOutputInfo
 }
 
+// exports counts calls of exported.
+var exports int
+
 // exported is p as a file.
 func exported(t testing.TB, p *packed.Model, w onnx.Weights) []byte {
 	t.Helper()
 	var file bytes.Buffer
 	require.NoError(t, onnx.Encode(&file, p, w))
+	if exports++; *keep != "" && w == onnx.Int8 && exports%10 == 0 {
+		require.NoError(t, os.WriteFile(filepath.Join(*keep, fmt.Sprintf("%d.onnx", exports)), file.Bytes(), 0o666))
+	}
 	return file.Bytes()
 }
 
 // open makes a session of a file, with the default options.
 func open(t testing.TB, file []byte) *session {
 	t.Helper()
+	return openWith(t, file, nil)
+}
+
+// openWith is open with options.
+func openWith(t testing.TB, file []byte, options *onnxruntime.SessionOptions) *session {
+	t.Helper()
 	s := &session{}
 	var err error
 	s.inputs, s.outputs, err = onnxruntime.GetInputOutputInfoWithONNXData(file)
 	require.NoError(t, err)
-	s.DynamicAdvancedSession, err = onnxruntime.NewDynamicAdvancedSessionWithONNXData(file, names(s.inputs), names(s.outputs), nil)
+	s.DynamicAdvancedSession, err = onnxruntime.NewDynamicAdvancedSessionWithONNXData(file, names(s.inputs), names(s.outputs), options)
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Destroy() })
 	return s
