@@ -17,9 +17,6 @@ const onnxFile = "model.onnx"
 // exportPacked writes a packed model that is in a file for ONNX's runtimes.
 func exportPacked(o exportOptions, c *console) error {
 	p, err := packed.Open(o.from)
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("no run, and no packed model: %w", err)
-	}
 	if err != nil {
 		return err
 	}

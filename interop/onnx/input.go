@@ -30,8 +30,8 @@ func readingOf(m *packed.Model) (reading, error) {
 	p := *m.Input
 	raw := p.Longest
 	if raw == 0 {
-		if p.Hop > rawMost {
-			return reading{}, fmt.Errorf("input: hops of %d steps, want at most %d", p.Hop, rawMost)
+		if p.Hop > rawMost/p.Window {
+			return reading{}, fmt.Errorf("input: %d hops of %d steps, want at most %d steps", p.Window, p.Hop, rawMost)
 		}
 		raw = p.Frame + (p.Window-1)*p.Hop
 	}
