@@ -56,9 +56,9 @@ func TestExport_onnxFaults(t *testing.T) {
 	assert.Equal(t, packed, after)
 
 	for want, args := range map[string][]string{
-		`--format "tflite": want qat or onnx`:                  {"--format", "tflite"},
-		"--onnx-weights: of no use without --format onnx":      {"--onnx-weights", "int4"},
-		`--onnx-weights: unknown weights "int1": want one of `: {"--format", "onnx", "--onnx-weights", "int1"},
+		`--format "tflite": want qat or onnx`:                        {"--format", "tflite"},
+		"--onnx-weights: of no use without --format onnx":            {"--onnx-weights", "int4"},
+		`--onnx-weights: onnx: unknown weights "int1": want one of `: {"--format", "onnx", "--onnx-weights", "int1"},
 	} {
 		status, out, errs := command(append([]string{"export", dir}, args...)...)
 		assert.Equal(t, statusUsage, status, args)
