@@ -72,22 +72,24 @@ func (t *translator) input() value {
 	return x
 }
 
-// filled scales the channels and fills in what is missing, carried from step to step.
-// Steps before a series are 0, the mean.
+// filled scales the channels and fills in what is missing, carried from step to step, or
+// marks a series as refused where nothing may be. Steps before a series are 0, the mean.
 func (t *translator) filled(x value) value {
 	r := &t.reading
-	if t.model.Input != nil {
-		x = t.scaled(x, r.pipeline.Scale.Mean, r.pipeline.Scale.Std)
-	}
-	if !r.pipeline.Missing {
+	if t.model.Input == nil {
 		return x
 	}
+	x = t.scaled(x, r.pipeline.Scale.Mean, r.pipeline.Scale.Std)
 	if r.lengths {
 		raw := int64(r.raw)
 		inSeries := t.op("GreaterOrEqual", t.upTo(r.raw, raw), t.op("Sub", t.int(raw), t.count)) // [N, raw]
 		x = t.op("Where", t.unsqueeze(inSeries, 2), x, t.float(0))
 	}
-	return t.carried(x)
+	if r.pipeline.Missing {
+		return t.carried(x)
+	}
+	t.refuse(t.total(t.op("Where", t.op("IsNaN", x), x, t.float(0))))
+	return x
 }
 
 // frames takes the steps of each frame of series that are all as long as raw.
@@ -148,12 +150,25 @@ func (t *translator) carried(x value) value {
 	})[1]
 }
 
-// judge makes t.fault [N], 0 for a series that infer takes, and NaN for one that it
-// refuses: with a value that is not finite, or a length that does not fit.
+// judge refuses what infer refuses: a value that is not finite, or a length that does
+// not fit.
 func (t *translator) judge(x value) {
-	t.fault = t.with("ReduceSum", []attribute{intAttribute("keepdims", 0)}, t.op("Mul", x, t.float(0)), t.ints(1, 2))
+	t.refuse(t.total(t.op("Mul", x, t.float(0))))
 	if t.reading.lengths {
 		fits := t.op("And", t.op("GreaterOrEqual", "lengths", t.int(1)), t.op("LessOrEqual", "lengths", t.int(int64(t.reading.raw))))
-		t.fault = t.op("Where", fits, t.fault, t.float(notANumber))
+		t.refuse(t.op("Where", fits, t.float(0), t.float(notANumber)))
 	}
+}
+
+// total is the sum of all that a series has: x [N, n, E], the result [N].
+func (t *translator) total(x value) value {
+	return t.with("ReduceSum", []attribute{intAttribute("keepdims", 0)}, x, t.ints(1, 2))
+}
+
+// refuse adds to t.fault: 0 for a series that is taken, else NaN.
+func (t *translator) refuse(fault value) {
+	if t.fault != "" {
+		fault = t.op("Add", t.fault, fault)
+	}
+	t.fault = fault
 }

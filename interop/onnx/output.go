@@ -2,7 +2,7 @@ package onnx
 
 import "github.com/qat-go/qat/spec"
 
-// outputs makes the graph's outputs of the stream h [N, n, H].
+// output makes the graph's outputs of the stream h [N, n, H].
 func (t *translator) output(h value) {
 	dims, width := []dimension{batchDimension}, t.spec.HiddenSize
 	axes := 2
@@ -40,7 +40,7 @@ func (t *translator) pooled(h value) value {
 		return t.norm("final_norm", h, 2)
 	case spec.Mean:
 		h = t.norm("final_norm", h, 3)
-		counted, count, axis := t.constantOnes(t.steps), t.float(float32(t.steps)), int64(0)
+		counted, count, axis := t.ones(t.steps), t.float(float32(t.steps)), int64(0)
 		if t.count != "" {
 			counted, count, axis = t.unsqueeze(t.cast(t.real, typeFloat), 1), t.cast(t.count, typeFloat), 2
 		}
@@ -50,7 +50,8 @@ func (t *translator) pooled(h value) value {
 	return t.norm("final_norm", h, 3)
 }
 
-func (t *translator) constantOnes(n int) value {
+// ones is n times 1.
+func (t *translator) ones(n int) value {
 	ones := make([]float32, n)
 	for i := range ones {
 		ones[i] = 1

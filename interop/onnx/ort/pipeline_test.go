@@ -133,6 +133,25 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestRefused_unread: NaN in a step that is in no frame is one where none was missing; an
+// infinity there is never read.
+func TestRefused_unread(t *testing.T) {
+	m := piped(t, preprocess.Pipeline{Frame: 2, Hop: 4, Window: 3, Shortest: 5, Longest: 20}, 3, spec.LastTimestep)
+	runs, err := infer.New(m)
+	require.NoError(t, err)
+	var series [][]float32
+	for i := range 4 {
+		series = append(series, recorded(uint64(i), 20-i, 3, false))
+	}
+	series[0][4], series[3][0] = float32(math.NaN()), float32(math.NaN())
+	series[1][4] = float32(math.Inf(1))
+	for i, x := range series {
+		_, err := runs.Predict(nil, x)
+		require.Equal(t, i == 0 || i == 3, err != nil, "%d: %v", i, err)
+	}
+	requireRefused(t, open(t, exported(t, m, onnx.Int8)).run(t, series), 4, 0, 3)
+}
+
 // requireRefused requires that of n series those of refused have no output, and the
 // others no NaN.
 func requireRefused(t *testing.T, all map[string][]float32, n int, refused ...int) {
