@@ -1,18 +1,18 @@
 package onnx
 
+import "slices"
+
 // The arithmetic of internal/kernel in elementary operations: every sum in the same
 // order, every product rounded before it is added. What a runtime fuses or adds up in an
 // order of its own, as its matrix product, softmax or layer norm, has other last bits;
 // and one of those, before a rounding to int8 codes, becomes a code.
-
-import "slices"
 
 // lanes is the number of strided partial sums of a canonical reduction, as in
 // internal/kernel.
 const lanes = 16
 
 // sum is kernel.Sum over the last axis, of n elements, which keeps its place.
-// x has so many axes.
+// axes is how many x has.
 func (g *graph) sum(x value, n, axes int) value {
 	groups := (n + lanes - 1) / lanes
 	if pad := groups*lanes - n; pad > 0 {
@@ -22,12 +22,10 @@ func (g *graph) sum(x value, n, axes int) value {
 	}
 	part := x
 	if groups > 1 {
-		for i, p := range g.split(x, slices.Repeat([]int64{lanes}, groups)...) {
-			if i == 0 {
-				part = p
-			} else {
-				part = g.op("Add", part, p)
-			}
+		parts := g.split(x, slices.Repeat([]int64{lanes}, groups)...)
+		part = parts[0]
+		for _, p := range parts[1:] {
+			part = g.op("Add", part, p)
 		}
 	}
 	for half := int64(lanes / 2); half > 0; half /= 2 { // the tree
@@ -105,7 +103,7 @@ func (g *graph) silu(x value) value {
 }
 
 // softmax is that of internal/kernel over the last axis, of n elements, which may be
-// -Inf for none. x has so many axes.
+// -Inf for none. axes is how many x has.
 func (g *graph) softmax(x value, n, axes int, epsilon float32) value {
 	e := g.exp(g.op("Sub", x, g.largest(x)))
 	total := g.sum(e, n, axes)

@@ -98,10 +98,12 @@ func (m *modelProto) encode() []byte {
 	b = appendText(b, 2, m.producerName)    // producer_name
 	b = appendText(b, 3, m.producerVersion) // producer_version
 	b = appendBytes(b, 7, m.graph.encode()) // graph
-	b = appendBytes(b, 8, appendInt(        // opset_import
-		appendText(nil, 1, ""), 2, m.opset)) //    domain, version
-	for _, p := range m.metadata { // metadata_props
-		b = appendBytes(b, 14, appendText(appendText(nil, 1, p.key), 2, p.value)) // key, value
+	opset := appendInt(nil, 2, m.opset)     // version; the domain is the default one
+	b = appendBytes(b, 8, opset)            // opset_import
+	for _, p := range m.metadata {
+		entry := appendText(nil, 1, p.key)    // key
+		entry = appendText(entry, 2, p.value) // value
+		b = appendBytes(b, 14, entry)         // metadata_props
 	}
 	return b
 }
