@@ -27,12 +27,11 @@ const (
 
 // modelProto is ModelProto.
 type modelProto struct {
-	irVersion       int64
-	producerName    string
-	producerVersion string
-	graph           *graphProto
-	opset           int64 // of the default domain
-	metadata        []property
+	irVersion    int64
+	producerName string
+	graph        *graphProto
+	opset        int64 // of the default domain
+	metadata     []property
 }
 
 // property is StringStringEntryProto.
@@ -96,7 +95,6 @@ type dimension struct {
 func (m *modelProto) encode() []byte {
 	b := appendInt(nil, 1, m.irVersion)     // ir_version
 	b = appendText(b, 2, m.producerName)    // producer_name
-	b = appendText(b, 3, m.producerVersion) // producer_version
 	b = appendBytes(b, 7, m.graph.encode()) // graph
 	opset := appendInt(nil, 2, m.opset)     // version; the domain is the default one
 	b = appendBytes(b, 8, opset)            // opset_import

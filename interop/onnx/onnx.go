@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime/debug"
 	"strings"
 
 	"github.com/qat-go/qat/checkpoint"
@@ -77,10 +76,7 @@ func encode(m *packed.Model, w Weights) ([]byte, error) {
 	}
 	t.translate()
 	opset, ir := w.version()
-	model := modelProto{
-		irVersion: ir, opset: opset, producerName: producer, producerVersion: version(),
-		graph: &t.graphProto, metadata: metadata,
-	}
+	model := modelProto{irVersion: ir, producerName: producer, graph: &t.graphProto, opset: opset, metadata: metadata}
 	data := model.encode()
 	if len(data) > fileMost {
 		return nil, fmt.Errorf("onnx: a file of %d bytes, want at most %d", len(data), fileMost)
@@ -88,15 +84,8 @@ func encode(m *packed.Model, w Weights) ([]byte, error) {
 	return data, nil
 }
 
-// producer names this module, and its version as the go command saw it.
+// producer names this module, without its version: a model has one file.
 const producer = "github.com/qat-go/qat"
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == producer {
-		return info.Main.Version
-	}
-	return ""
-}
 
 // metadataOf is what a packed model says of itself, as JSON.
 func metadataOf(m *packed.Model) (all []property, err error) {
