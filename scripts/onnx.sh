@@ -1,28 +1,36 @@
 #!/usr/bin/env bash
-# Holds exported ONNX models to ONNX Runtime, which runs them, and to the checker of the
-# package onnx. Fetches both where they are not there: needs npm, a C compiler, Debian.
+# Runs exported models in ONNX Runtime, holds their outputs to package infer's, and has
+# the int8 files checked by onnx.checker. What it needs, it installs: ONNX Runtime from
+# npm into WORKDIR (a temporary one by default), Debian's python3-onnx.
 #
-#   bash scripts/onnx.sh [WORKDIR [flags of go test]]
+#   bash scripts/onnx.sh [WORKDIR]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-work=${1:-$(mktemp -d)}
-shift || true
-mkdir -p "$work"
-work=$(cd "$work" && pwd)
-
-command -v npm >/dev/null || { apt-get -qq update && apt-get -qq install -y npm >"$work/apt.out"; }
-[ -d "$work/node_modules/onnxruntime-node" ] || npm install --prefix "$work" --silent --ignore-scripts onnxruntime-node
-/usr/bin/python3 -c 'import onnx' 2>/dev/null || { apt-get -qq update && apt-get -qq install -y python3-onnx >"$work/apt.out"; } ||
-  { cat "$work/apt.out"; echo "python3-onnx is missing and cannot be installed"; exit 1; }
-
-QAT_ONNXRUNTIME=$(find "$work/node_modules/onnxruntime-node/bin" -path '*linux/x64*' -name 'libonnxruntime.so.1*' | head -1) \
-  go -C interop/onnx/ort test -count=1 "$@" .
-
-go build -o "$work/qat" ./cmd/qat
-for flags in "--quantize float" "--quantize binary --pooling mean" "--granularity channel --positions learned" \
-  "--quantize int4 --positions none" "--quantize int8 --pooling mean --positions rotary" "--activations float --pooling last"; do
-  "$work/qat" train -q --epochs 1 $flags -o "$work/run" >"$work/train.out"
-  "$work/qat" export -q --no-check --format onnx "$work/run" -o "$work/model.onnx" >"$work/export.out"
-  /usr/bin/python3 -c 'import onnx, sys; onnx.checker.check_model(onnx.load(sys.argv[1]), full_check=True)' "$work/model.onnx"
-  echo "checked: $flags"
+for tool in npm node gcc; do
+  command -v "$tool" >/dev/null || { echo "ONNX Runtime cannot be run: $tool is missing"; exit 1; }
 done
+if [ $# -gt 0 ]; then
+  mkdir -p "$1"
+  work=$(cd "$1" && pwd)
+else
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+fi
+
+[ -d "$work/node_modules/onnxruntime-node" ] || npm install --prefix "$work" --silent --ignore-scripts onnxruntime-node@1.30.0
+/usr/bin/python3 -c 'import onnx' 2>/dev/null ||
+  { apt-get -qq update && apt-get -qq install -y python3-onnx; } >"$work/apt.out" 2>&1 ||
+  { cat "$work/apt.out"; echo "onnx.checker cannot be run: installing the package python3-onnx failed, as above"; exit 1; }
+lib=$(find "$work/node_modules/onnxruntime-node/bin" -path "*linux/$(node -p process.arch)*" -name 'libonnxruntime.so.1*' | head -1)
+[ -n "$lib" ] || { echo "ONNX Runtime cannot be run: onnxruntime-node has no library for this system"; exit 1; }
+
+files=$(mktemp -d "$work/files.XXXXXX")
+go -C interop/onnx/ort vet .
+CGO_ENABLED=1 go -C interop/onnx/ort test -count=1 . -lib "$lib" -keep "$files"
+/usr/bin/python3 interop/onnx/check.py "$files"/*.onnx
+
+# The example of docs/interop.md, as it stands there.
+go build -o "$work/qat" ./cmd/qat
+(cd "$work" && ./qat train -q -o qat-run >/dev/null && ./qat export qat-run --format onnx >/dev/null)
+sed -n '/^## ONNX/,$p' docs/interop.md | sed -n '/^```js$/,/^```$/p' | sed '/^```/d' >"$work/example.js"
+(cd "$work" && node example.js)

@@ -5,35 +5,30 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/dataset"
 	"github.com/qat-go/qat/interop/onnx"
-	"github.com/qat-go/qat/packed"
-	"github.com/qat-go/qat/spec"
 	"github.com/qat-go/qat/train"
 	"github.com/spf13/cobra"
 )
 
+// The formats of qat export.
+const (
+	formatQAT  = "qat"
+	formatONNX = "onnx"
+)
+
 // exportOptions is the flags of qat export.
 type exportOptions struct {
-	from, output    string
-	format          string
-	weights         onnx.Weights // of an ONNX model
-	noCheck, asJSON bool
+	from, output, format string
+	weights              onnx.Weights
+	noCheck, asJSON      bool
 }
-
-// The formats of export.
-const (
-	formatQat  = "qat"
-	formatONNX = "onnx"
-	onnxFile   = "model.onnx" // in a run directory
-)
 
 // exportCommand is qat export.
 func exportCommand() *cobra.Command {
-	var o exportOptions
+	o := exportOptions{format: formatQAT}
 	cmd := &cobra.Command{
 		Use:   "export DIR",
 		Short: "Pack the latent weights of a run into a model to ship",
@@ -42,13 +37,11 @@ that running them takes. The model is written once its outputs have been compare
 for bit, with those of the training graph on the test part of the run's data. Where the
 data is gone, that is left out and said. qat train does all this at its end.
 
-With --format onnx the file is an ONNX model, for ONNX Runtime and others, of a run or of
-a packed model. It reads what was recorded; docs/interop.md says what it keeps.
---onnx-weights int4 and int2 make it smaller, for runtimes that read such types.`,
-		Example: "  qat export " + defaultDir + " -o " + modelFile + `
-  qat export mine -o mine.qat --no-check
-  qat export ` + defaultDir + ` --format onnx
-  qat export mine.qat --format onnx --onnx-weights int4 -o mine.onnx`,
+With --format onnx the packed model, of a run or in a file, is written for ONNX's
+runtimes. docs/interop.md says what they make of it, docs/deploy.md how to serve it.`,
+		Example: "  qat export " + defaultDir + " -o " + modelFile + "\n  qat export mine -o mine.qat --no-check\n" +
+			"  qat export " + defaultDir + " --format onnx\n" +
+			"  qat export model.qat --format onnx --onnx-weights int4 -o model.onnx",
 		ValidArgsFunction: completeDirs,
 		Args:              oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,34 +54,25 @@ a packed model. It reads what was recorded; docs/interop.md says what it keeps.
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "", "file to write; default: "+modelFile+" or "+onnxFile+" in the run's directory")
-	f.StringVar(&o.format, "format", formatQat, "of the file: qat or onnx")
-	f.TextVar(&o.weights, "onnx-weights", onnx.Int8, "narrowest type of weights in an ONNX model: int8, int4 or int2")
+	f.StringVar(&o.format, "format", o.format, "qat or onnx")
+	f.Var(textValue{&o.weights, "name"}, "onnx-weights", "narrowest type of the codes in an ONNX file: int8, int4 or int2")
 	f.BoolVar(&o.noCheck, "no-check", false, "leave out the comparison with the training graph")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON object")
-	completeValues(cmd, map[string][]string{"format": {formatQat, formatONNX}, "onnx-weights": {"int8", "int4", "int2"}}, map[string][]string{"output": {"qat", "onnx"}})
+	completeValues(cmd, map[string][]string{"format": {formatQAT, formatONNX}, "onnx-weights": {"int8", "int4", "int2"}}, map[string][]string{"output": {"qat", "onnx"}})
 	return cmd
 }
 
+// judge says what is wrong with the flags.
 func (o *exportOptions) judge(cmd *cobra.Command) error {
-	var errs []error
-	if cmd.Flags().Changed("output") && o.output == "" {
-		errs = append(errs, errors.New("--output is empty: name a file"))
+	switch {
+	case cmd.Flags().Changed("output") && o.output == "":
+		return errors.New("--output is empty: name a file")
+	case o.format != formatQAT && o.format != formatONNX:
+		return fmt.Errorf("--format %q: want %s or %s", o.format, formatQAT, formatONNX)
+	case cmd.Flags().Changed("onnx-weights") && o.format != formatONNX:
+		return errors.New("--onnx-weights: of no use without --format onnx")
 	}
-	if o.format != formatQat && o.format != formatONNX {
-		errs = append(errs, fmt.Errorf("--format %s: want qat or onnx", o.format))
-	}
-	if cmd.Flags().Changed("onnx-weights") && o.format != formatONNX {
-		errs = append(errs, errors.New("--onnx-weights has no use without --format onnx"))
-	}
-	return errors.Join(errs...)
-}
-
-// encoder is that of the format.
-func (o *exportOptions) encoder() encoder {
-	if o.format == formatONNX {
-		return onnxEncoder(o.weights)
-	}
-	return (*packed.Model).Encode
+	return nil
 }
 
 // completeDirs completes directories.
@@ -97,7 +81,7 @@ func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 }
 
 func runExport(o exportOptions, c *console) error {
-	if info, err := os.Stat(o.from); err == nil && !info.IsDir() && o.format == formatONNX {
+	if o.format == formatONNX && !isDir(o.from) {
 		return exportPacked(o, c)
 	}
 	trained, saved, err := loadRun(o.from)
@@ -105,7 +89,7 @@ func runExport(o exportOptions, c *console) error {
 		return err
 	}
 	if o.output == "" {
-		o.output = filepath.Join(o.from, map[string]string{formatQat: modelFile, formatONNX: onnxFile}[o.format])
+		o.output = filepath.Join(o.from, map[string]string{formatQAT: modelFile, formatONNX: onnxFile}[o.format])
 	}
 	if err := writableFile("--output", o.output); err != nil {
 		return err
@@ -124,38 +108,16 @@ func runExport(o exportOptions, c *console) error {
 	if sameFile(o.output, filepath.Join(o.from, latentsFile)) {
 		return fmt.Errorf("--output %s: those are the latent weights that the model is made of: name another file", o.output)
 	}
-	s, err := ship(o.output, o.encoder(), trained, saved.Preprocess, test, why)
-	if err != nil {
-		return err
-	}
-	return o.say(c, s, trained.Spec())
-}
-
-// exportPacked writes a packed model in another format.
-func exportPacked(o exportOptions, c *console) error {
-	p, err := packed.Open(o.from)
-	if err != nil {
-		return err
-	}
-	if o.output == "" {
-		o.output = strings.TrimSuffix(o.from, filepath.Ext(o.from)) + ".onnx"
-	}
-	if err := writableFile("--output", o.output); err != nil {
-		return err
-	}
-	if sameFile(o.output, o.from) {
-		return fmt.Errorf("--output %s: that is the model to export: name another file", o.output)
-	}
-	s := shipped{File: o.output, Unchecked: "a packed model has no training graph"}
-	if err := s.write(p, o.encoder()); err != nil {
-		return err
-	}
-	return o.say(c, s, p.Spec)
-}
-
-func (o *exportOptions) say(c *console, s shipped, m spec.Model) error {
 	if o.format == formatONNX {
-		s.BitsAWeight = 0 // which is the packed model's
+		model, s, err := pack(trained, saved.Preprocess, test, why)
+		if err != nil {
+			return err
+		}
+		return writeONNX(o, model, s, c)
+	}
+	s, err := ship(o.output, trained, saved.Preprocess, test, why)
+	if err != nil {
+		return err
 	}
 	if o.asJSON {
 		writeJSON(c, struct {
@@ -165,18 +127,14 @@ func (o *exportOptions) say(c *console, s shipped, m spec.Model) error {
 		return nil
 	}
 	if !c.quiet {
-		fmt.Fprintf(c, "%-14s %v\n", "model", m)
-	}
-	size := [2]string{"size", fmt.Sprintf("%d bytes, %d parameters", s.Bytes, s.Parameters)}
-	ratio := [2]string{"ratio", fmt.Sprintf("%.1f times smaller than float32", s.Ratio)}
-	if o.format == formatONNX {
-		writeLines(c, [][2]string{{"onnx model", o.output}, size, ratio, {"made of", "a packed model; " + s.parityText()}})
-		return nil
+		fmt.Fprintf(c, "%-14s %v\n", "model", trained.Spec())
 	}
 	writeLines(c, [][2]string{
-		{"packed", o.output}, size,
+		{"packed", o.output},
+		{"size", fmt.Sprintf("%d bytes, %d parameters", s.Bytes, s.Parameters)},
 		{"bits a weight", fmt.Sprintf("%.4g, of the quantized weights with their scales", s.BitsAWeight)},
-		ratio, {"parity", s.parityText()},
+		{"ratio", fmt.Sprintf("%.1f times smaller than float32", s.Ratio)},
+		{"parity", s.parityText()},
 	})
 	return nil
 }

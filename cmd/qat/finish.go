@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/train"
 )
 
@@ -40,7 +39,7 @@ func (o *trainOptions) finish(f *finished, say reporter) (err error) {
 // is not of.
 func (o *trainOptions) ship(f *finished) (err error) {
 	path := filepath.Join(o.dir, modelFile)
-	f.shipped, err = ship(path, (*packed.Model).Encode, f.Model, f.parts.Preprocess, f.parts.Test, "")
+	f.shipped, err = ship(path, f.Model, f.parts.Preprocess, f.parts.Test, "")
 	if err == nil {
 		return nil
 	}

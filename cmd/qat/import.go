@@ -13,7 +13,6 @@ import (
 	"github.com/qat-go/qat/interop"
 	"github.com/qat-go/qat/interop/edifice"
 	"github.com/qat-go/qat/interop/torch"
-	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/spec"
 	"github.com/qat-go/qat/train"
 	"github.com/spf13/cobra"
@@ -177,8 +176,11 @@ func runImport(o importOptions, c *console) error {
 	if err := m.Write(made.Latents); err != nil {
 		return unprefixed(err)
 	}
-	if err := made.write(p, (*packed.Model).Encode); err != nil {
+	if made.modelSize, err = sizeOf(p); err != nil {
 		return err
+	}
+	if err := p.Write(made.File); err != nil {
+		return unprefixed(err)
 	}
 	if o.asJSON {
 		writeJSON(c, made)

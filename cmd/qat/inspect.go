@@ -99,7 +99,7 @@ func runInspect(path string, asJSON bool, c *console) error {
 // inspect collects what p, of a file, is.
 func inspect(p *packed.Model, file string) (found inspection, err error) {
 	found = inspection{Event: "inspect", File: file, Spec: p.Spec, Head: p.Head}
-	if found.modelSize, err = sizeOf(p, (*packed.Model).Encode); err != nil {
+	if found.modelSize, err = sizeOf(p); err != nil {
 		return found, err
 	}
 	if found.SHA256, err = sumOf(file); err != nil {

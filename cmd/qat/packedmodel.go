@@ -8,9 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/qat-go/qat/checkpoint"
 	"github.com/qat-go/qat/dataset"
-	"github.com/qat-go/qat/interop/onnx"
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/train"
@@ -26,21 +24,13 @@ type modelSize struct {
 	Bytes      int64 `json:"bytes"`      // of the file, header included
 	// BitsAWeight counts codes and scales of the quantized weights; 32 where there
 	// are none.
-	BitsAWeight float64 `json:"bits_a_weight,omitempty"`
+	BitsAWeight float64 `json:"bits_a_weight"`
 	Ratio       float64 `json:"ratio"` // bytes as float32 to those of the file
 }
 
 // String says it in a line.
 func (s modelSize) String() string {
 	return fmt.Sprintf("%d bytes, %.3g bits a quantized weight, %.1f times smaller than float32", s.Bytes, s.BitsAWeight, s.Ratio)
-}
-
-// encoder writes a model in some format: packed.Model's Encode, or onnxEncoder's.
-type encoder func(p *packed.Model, w io.Writer) error
-
-// onnxEncoder is that of ONNX models.
-func onnxEncoder(weights onnx.Weights) encoder {
-	return func(p *packed.Model, w io.Writer) error { return onnx.Encode(w, p, weights) }
 }
 
 // byteCount counts what is written.
@@ -51,10 +41,10 @@ func (n *byteCount) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// sizeOf is the size of p in a file that encode writes.
-func sizeOf(p *packed.Model, encode encoder) (modelSize, error) {
+// sizeOf is the size of p.
+func sizeOf(p *packed.Model) (modelSize, error) {
 	var file byteCount
-	if err := encode(p, &file); err != nil {
+	if err := p.Encode(&file); err != nil {
 		return modelSize{}, err
 	}
 	s := modelSize{Bytes: int64(file), BitsAWeight: 32}
@@ -96,29 +86,32 @@ func (s shipped) parityText() string {
 // exportModel is train's, for tests to put a faulty one in its place.
 var exportModel = (*train.Model).Export
 
-// ship packs a trained model, holds it to its graph over the test part, and only then
-// writes it, with encode. Without a test part it says in unchecked why.
-func ship(path string, encode encoder, m *train.Model, p *preprocess.Pipeline, test dataset.Data, unchecked string) (shipped, error) {
-	s := shipped{File: path, Unchecked: unchecked}
+// pack packs a trained model and holds it to its graph over the test part. Without a
+// test part it says in unchecked why.
+func pack(m *train.Model, p *preprocess.Pipeline, test dataset.Data, unchecked string) (*packed.Model, shipped, error) {
+	s := shipped{Unchecked: unchecked}
 	model, err := exportModel(m, p)
 	if err != nil {
-		return s, err
+		return nil, s, err
 	}
 	if test != nil {
 		if err := m.CheckParity(model, test); err != nil {
-			return s, err
+			return nil, s, err
 		}
 		s.Checked = test.Len()
 	}
-	return s, s.write(model, encode)
+	s.modelSize, err = sizeOf(model)
+	return model, s, err
 }
 
-// write writes the model, and says what it takes.
-func (s *shipped) write(p *packed.Model, encode encoder) (err error) {
-	if s.modelSize, err = sizeOf(p, encode); err != nil {
-		return err
+// ship packs a trained model, and writes it once it has been checked.
+func ship(path string, m *train.Model, p *preprocess.Pipeline, test dataset.Data, unchecked string) (shipped, error) {
+	model, s, err := pack(m, p, test, unchecked)
+	if err != nil {
+		return s, err
 	}
-	return unprefixed(checkpoint.WriteFileAtomic(s.File, func(w io.Writer) error { return encode(p, w) }))
+	s.File = path
+	return s, unprefixed(model.Write(path))
 }
 
 // unprefixed is an error of writing a file without the name of the package that does it,

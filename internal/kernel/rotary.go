@@ -25,7 +25,7 @@ func NewRotary(positions, headSize int) *Rotary {
 	return r
 }
 
-// Tables are the cosines and sines, [positions, headSize/2] each.
+// Tables returns the cosines and sines, [positions, headSize/2].
 func (r *Rotary) Tables() (cos, sin []float32) { return r.cos, r.sin }
 
 // lnRotaryBase is ln 10000.

@@ -1,112 +1,80 @@
 package onnx
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/qat-go/qat/internal/kernel"
 	"github.com/qat-go/qat/spec"
 )
 
-// block is a transformer block of h [N, T, H]. With last it computes, and returns,
-// the last step alone.
-func (t *translation) block(path string, h value, last bool) value {
-	a := t.attention(path, t.normOf(path+".attn_norm", h), last)
+// block is one pre-norm transformer block of h [N, n, H]. With last it returns, and
+// computes where that is enough, the last real step: [N, 1, H].
+func (t *translator) block(i int, h value, last bool) value {
+	path := fmt.Sprintf("blocks.%d", i)
+	a := t.norm(path+".attn_norm", h, 3)
+	a = t.attend(path+".attn", t.linear(path+".attn.qkv", a), last)
+	a = t.linear(path+".attn.out", a)
 	if last {
-		h = t.lastOf(h)
+		h = t.lastStep(h)
 	}
-	h = t.op("Add", h, t.linear(path+".attn.out", a))
-	up := t.linear(path+".ffn.up", t.normOf(path+".ffn_norm", h))
-	return t.op("Add", h, t.linear(path+".ffn.down", t.silu(up)))
+	h = t.op("Add", h, a)
+	a = t.norm(path+".ffn_norm", h, 3)
+	a = t.linear(path+".ffn.up", a)
+	a = t.linear(path+".ffn.down", t.silu(a))
+	return t.named(path, t.op("Add", h, a))
 }
 
-func (t *translation) normOf(path string, x value) value {
-	k := kernel.Norm{Eps: spec.NormEpsilon, Floor: t.spec.Numerics == spec.Edifice}
-	return t.norm(x, k, t.tensors[path+".weight"], t.tensors[path+".bias"])
+// lastStep is the last real one of x [N, n, ...]: [N, 1, ...].
+func (t *translator) lastStep(x value) value {
+	if t.count == "" {
+		return t.gather(x, t.ints(int64(t.steps-1)), 1)
+	}
+	return t.gatherSteps(x, t.unsqueeze(t.op("Sub", t.count, t.int(1)), 2))
 }
 
-// lastOf is the last real step of x [N, T, n]: [N, 1, n].
-func (t *translation) lastOf(x value) value {
-	if t.real == "" {
-		return t.slice(x, 1, t.steps-1, t.steps)
+// attend is kernel.Attention of qkv [N, n, 3H], for all steps or for the last real one.
+func (t *translator) attend(path string, qkv value, last bool) value {
+	n, heads, rows := int64(t.steps), int64(t.spec.NumHeads), int64(t.steps)
+	size := int64(t.spec.HiddenSize) / heads
+	qkv = t.transpose(t.reshape(qkv, 0, n, 3, heads, size), 2, 0, 3, 1, 4) // [3, N, heads, n, size]
+	q, k, v := t.gather(qkv, t.int(0), 0), t.gather(qkv, t.int(1), 0), t.gather(qkv, t.int(2), 0)
+	if t.spec.Positions == spec.Rotary {
+		q, k = t.turned(q), t.turned(k)
 	}
-	at := t.unsqueeze(t.op("Sub", t.real, t.int(1)), 1) // [N, 1]
-	return t.unsqueeze(t.ops(1, "GatherND", []value{x, at}, number("batch_dims", 1))[0], 1)
-}
-
-// attention is what kernel.Attention computes of the queries, keys and values of x
-// [N, T, H]: of every step, or of the last real one. Steps that are not real come
-// after all others here, so that causality hides them.
-func (t *translation) attention(path string, x value, last bool) value {
-	heads, n := t.spec.NumHeads, t.steps
-	size := t.spec.HiddenSize / heads
-	thirds := t.split(t.linear(path+".attn.qkv", x), 2, heads*size, heads*size, heads*size)
-	for i, third := range thirds {
-		third = t.transpose(t.reshape(third, 0, n, heads, size), 0, 2, 1, 3) // [N, heads, T, size]
-		if i < 2 && t.spec.Positions == spec.Rotary {
-			third = t.turn(third, size)
-		}
-		thirds[i] = third
-	}
-	q, k, v := thirds[0], t.transpose(thirds[1], 0, 1, 3, 2), thirds[2]
-	rows := n
+	visible := t.op("GreaterOrEqual", t.upTo(t.steps, n, 1), t.upTo(t.steps, n)) // [n, n]
 	if last {
 		rows = 1
-		q = t.transpose(t.lastOf(t.reshape(t.transpose(q, 0, 2, 1, 3), 0, n, heads*size)), 0, 1, 2)
-		q = t.transpose(t.reshape(q, 0, 1, heads, size), 0, 2, 1, 3) // [N, heads, 1, size]
+		q = t.transpose(t.lastStep(t.transpose(q, 0, 2, 1, 3)), 0, 2, 1, 3) // [N, heads, 1, size]
+		if visible = t.real; visible != "" {
+			visible = t.unsqueeze(visible, 1, 2) // [N, 1, 1, n]
+		}
 	}
-	scores := t.products(t.each(q, 3, size), t.each(k, 2, size)) // [N, heads, rows, T]
-	scores = t.op("Mul", scores, t.float(kernel.Attention{HeadSize: size}.Scale()))
-	scores = t.op("Where", t.visible(last), scores, t.float(float32(math.Inf(-1))))
+	k = t.transpose(k, 0, 1, 3, 2)
+	scores := t.products(t.each(q, 3, size), t.each(k, 2, size), false) // [N, heads, rows, n]
+	scores = t.op("Mul", scores, t.float(float32(1/math.Sqrt(float64(size)))))
+	if visible != "" {
+		scores = t.op("Where", visible, scores, t.float(-infinity))
+	}
 	epsilon := float32(0)
 	if t.spec.Numerics == spec.Edifice {
 		epsilon = spec.EdificeSoftmaxEpsilon
 	}
-	weights := t.softmax(scores, 4, n, epsilon)
-	out := t.products(t.each(weights, 3, n), t.each(v, 2, n)) // [N, heads, rows, size]
-	return t.reshape(t.transpose(out, 0, 2, 1, 3), 0, rows, heads*size)
+	weights := t.softmax(scores, t.steps, 4, epsilon)
+	out := t.products(t.each(weights, 3, n), t.each(v, 2, n), false) // [N, heads, rows, size]
+	return t.named(path, t.reshape(t.transpose(out, 0, 2, 1, 3), 0, rows, int64(t.spec.HiddenSize)))
 }
 
-// visible says which steps a query meets: those not after its own. It is [T, T], or
-// [N, 1, 1, T] for the last real one's where that differs.
-func (t *translation) visible(last bool) value {
-	n := t.steps
-	if last && t.real != "" {
-		return t.op("Less", t.ints(counting(n)...), t.unsqueeze(t.real, 1, 2, 3))
-	}
-	mask := make([]byte, 0, n*n)
-	for i := range n {
-		for j := range n {
-			if last {
-				i = n - 1
-			}
-			seen := byte(0)
-			if j <= i {
-				seen = 1
-			}
-			mask = append(mask, seen)
-		}
-		if last {
-			return t.tensor(typeBool, []int{1, n}, mask)
-		}
-	}
-	return t.tensor(typeBool, []int{n, n}, mask)
-}
-
-// counting is 0, 1, ..., n-1.
-func counting(n int) []int {
-	v := make([]int, n)
-	for i := range v {
-		v[i] = i
-	}
-	return v
-}
-
-// turn is what kernel.Rotary does to x [N, heads, T, size].
-func (t *translation) turn(x value, size int) value {
-	cos, sin := kernel.NewRotary(t.steps, size).Tables()
-	c, s := t.floats(cos, t.steps, size/2), t.floats(sin, t.steps, size/2)
-	half := t.split(x, 3, size/2, size/2)
-	first := t.op("Sub", t.op("Mul", half[0], c), t.op("Mul", half[1], s))
-	second := t.op("Add", t.op("Mul", half[1], c), t.op("Mul", half[0], s))
-	return t.concat(3, first, second)
+// turned is x [N, heads, n, size], each step turned by its position.
+func (t *translator) turned(x value) value {
+	size := t.spec.HiddenSize / t.spec.NumHeads
+	half := int64(size / 2)
+	cosines, sines := kernel.NewRotary(t.steps, size).Tables()
+	c := t.constant(typeFloat, rawFloats(cosines), int64(t.steps), half)
+	s := t.constant(typeFloat, rawFloats(sines), int64(t.steps), half)
+	parts := t.split(x, half, half)
+	a, b := parts[0], parts[1]
+	return t.with("Concat", []attribute{intAttribute("axis", -1)},
+		t.op("Sub", t.op("Mul", a, c), t.op("Mul", b, s)),
+		t.op("Add", t.op("Mul", b, c), t.op("Mul", a, s)))
 }

@@ -1,137 +1,185 @@
 package onnx
 
 import (
-	"crypto/sha256"
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
 )
 
-// value is the name of a tensor in a graph.
-type value string
+// value is the name of a tensor of a graph: that of a parameter or a layer, or else a
+// number, for names are a good part of a small model's file.
+type value = string
 
-// graph is a GraphProto under construction. Its methods add nodes, in an order in which
-// each has its inputs before it.
+// graph collects the nodes and constants of a graph.
 type graph struct {
-	nodes, initializers, inputs, outputs message
-	opset                                int
-	count                                int // of values
-	constants                            map[[32]byte]value
+	graphProto
+	opset  int64
+	unused *int             // the next number that is no value's name
+	known  map[string]value // constants, by what they hold
 }
 
-func newGraph(opset int) *graph { return &graph{opset: opset, constants: map[[32]byte]value{}} }
-
-// ops adds a node of n outputs. Names are short, for there are many.
-func (g *graph) ops(n int, kind string, inputs []value, attributes ...attribute) []value {
-	in, out, values := make([]string, len(inputs)), make([]string, n), make([]value, n)
-	for i, v := range inputs {
-		in[i] = string(v)
-	}
-	for i := range out {
-		out[i] = "v" + strconv.Itoa(g.count)
-		g.count++
-		values[i] = value(out[i])
-	}
-	g.nodes.bytes(1, nodeProto(kind, in, out, attributes)) // node
-	return values
+func newGraph(opset int64) *graph {
+	return &graph{opset: opset, unused: new(int), known: map[string]value{}}
 }
 
-// op adds a node of inputs alone.
-func (g *graph) op(kind string, inputs ...value) value { return g.ops(1, kind, inputs)[0] }
+// number is the name of a new value.
+func (g *graph) number() value {
+	*g.unused++
+	return strconv.Itoa(*g.unused)
+}
 
-// tensor adds an initializer, or returns the one that is there already.
-func (g *graph) tensor(dataType int64, shape []int, raw []byte) value {
-	key := sha256.Sum256(tensorProto("", dataType, shape, raw))
-	if v, ok := g.constants[key]; ok {
+// op adds a node with one output.
+func (g *graph) op(op string, inputs ...value) value {
+	return g.with(op, nil, inputs...)
+}
+
+// with is op, with attributes.
+func (g *graph) with(op string, attributes []attribute, inputs ...value) value {
+	return g.node(op, attributes, inputs, 1)[0]
+}
+
+// node adds a node of so many outputs.
+func (g *graph) node(op string, attributes []attribute, inputs []value, outputs int) []value {
+	n := nodeProto{inputs: inputs, op: op, attributes: attributes}
+	for range outputs {
+		n.outputs = append(n.outputs, g.number())
+	}
+	g.nodes = append(g.nodes, n)
+	return n.outputs
+}
+
+// named gives the output of the node that was added last a name.
+func (g *graph) named(name string, last value) value {
+	outputs := g.nodes[len(g.nodes)-1].outputs
+	if len(outputs) != 1 || outputs[0] != last {
+		panic("onnx: " + last + " is not the last node's output")
+	}
+	outputs[0] = name
+	return name
+}
+
+func intAttribute(name string, v int64) attribute {
+	return attribute{name: name, kind: attributeInt, i: v}
+}
+
+func intsAttribute(name string, v ...int64) attribute {
+	return attribute{name: name, kind: attributeInts, ints: v}
+}
+
+// constant adds a constant, or finds the one that holds the same.
+func (g *graph) constant(kind dataType, raw []byte, dims ...int64) value {
+	key := fmt.Sprint(kind, dims, string(raw))
+	if v, ok := g.known[key]; ok {
 		return v
 	}
-	name := "c" + strconv.Itoa(len(g.constants))
-	g.initializer(name, dataType, shape, raw)
-	g.constants[key] = value(name)
-	return value(name)
+	v := g.number()
+	g.known[key] = v
+	g.initializers = append(g.initializers, tensorProto{dims: dims, kind: kind, name: v, raw: raw})
+	return v
 }
 
-// initializer adds an initializer with a name.
-func (g *graph) initializer(name string, dataType int64, shape []int, raw []byte) value {
-	g.initializers.bytes(5, tensorProto(name, dataType, shape, raw)) // initializer
-	return value(name)
+// parameter adds a tensor of the model under its own name.
+func (g *graph) parameter(name string, kind dataType, raw []byte, dims ...int64) value {
+	g.initializers = append(g.initializers, tensorProto{dims: dims, kind: kind, name: name, raw: raw})
+	return name
 }
 
-func (g *graph) float(v float32) value { return g.tensor(typeFloat, nil, rawFloats([]float32{v})) }
+// float is a constant number.
+func (g *graph) float(v float32) value { return g.constant(typeFloat, rawFloats([]float32{v})) }
 
-func (g *graph) floats(values []float32, shape ...int) value {
-	return g.tensor(typeFloat, shape, rawFloats(values))
+// double is one in float64.
+func (g *graph) double(v float64) value { return g.constant(typeDouble, rawDoubles([]float64{v})) }
+
+// int is a constant whole number.
+func (g *graph) int(v int64) value { return g.constant(typeInt64, rawInts([]int64{v})) }
+
+// ints is a constant list of whole numbers: axes, or a shape.
+func (g *graph) ints(v ...int64) value {
+	return g.constant(typeInt64, rawInts(v), int64(len(v)))
 }
 
-func (g *graph) doubles(values []float64, shape ...int) value {
-	return g.tensor(typeDouble, shape, rawDoubles(values))
+// upTo is 0, 1, ... n-1, in a shape that holds n numbers.
+func (g *graph) upTo(n int, dims ...int64) value {
+	v := make([]int64, n)
+	for i := range v {
+		v[i] = int64(i)
+	}
+	return g.constant(typeInt64, rawInts(v), dims...)
 }
 
-func (g *graph) int(v int) value { return g.tensor(typeInt64, nil, rawInts([]int{v})) }
-
-// ints is a list of numbers.
-func (g *graph) ints(v ...int) value { return g.tensor(typeInt64, []int{len(v)}, rawInts(v)) }
-
-func (g *graph) cast(x value, dataType int) value {
-	return g.ops(1, "Cast", []value{x}, number("to", dataType))[0]
+func (g *graph) cast(x value, to dataType) value {
+	return g.with("Cast", []attribute{intAttribute("to", int64(to))}, x)
 }
 
-// reshape gives x another shape; 0 keeps the axis there is.
-func (g *graph) reshape(x value, shape ...int) value { return g.op("Reshape", x, g.ints(shape...)) }
+// reshape gives x a shape, in which 0 keeps a dimension.
+func (g *graph) reshape(x value, shape ...int64) value { return g.op("Reshape", x, g.ints(shape...)) }
 
-func (g *graph) transpose(x value, order ...int) value {
-	return g.ops(1, "Transpose", []value{x}, list("perm", order...))[0]
+func (g *graph) unsqueeze(x value, axes ...int64) value {
+	return g.op("Unsqueeze", x, g.ints(axes...))
 }
 
-func (g *graph) unsqueeze(x value, axes ...int) value { return g.op("Unsqueeze", x, g.ints(axes...)) }
-
-func (g *graph) concat(axis int, x ...value) value {
-	return g.ops(1, "Concat", x, number("axis", axis))[0]
+func (g *graph) transpose(x value, axes ...int64) value {
+	return g.with("Transpose", []attribute{intsAttribute("perm", axes...)}, x)
 }
 
-// split parts x along an axis into pieces of these sizes.
-func (g *graph) split(x value, axis int, sizes ...int) []value {
-	if len(sizes) == 1 {
+// split cuts the last axis into parts of so many elements.
+func (g *graph) split(x value, sizes ...int64) []value {
+	return g.node("Split", []attribute{intAttribute("axis", -1)}, []value{x, g.ints(sizes...)}, len(sizes))
+}
+
+// each cuts an axis of n elements into its elements.
+func (g *graph) each(x value, axis, n int64) []value {
+	if n == 1 {
 		return []value{x}
 	}
-	return g.ops(len(sizes), "Split", []value{x, g.ints(sizes...)}, number("axis", axis))
+	return g.node("Split", []attribute{intAttribute("axis", axis)}, []value{x, g.ints(slices.Repeat([]int64{1}, int(n))...)}, int(n))
 }
 
-// each parts x along an axis of n into n pieces.
-func (g *graph) each(x value, axis, n int) []value {
-	return g.split(x, axis, slices.Repeat([]int{1}, n)...)
+// gather takes entries of one axis of x.
+func (g *graph) gather(x, indices value, axis int64) value {
+	return g.with("Gather", []attribute{intAttribute("axis", axis)}, x, indices)
 }
 
-// slice is elements [lo, hi) of an axis.
-func (g *graph) slice(x value, axis, lo, hi int) value {
-	return g.op("Slice", x, g.ints(lo), g.ints(hi), g.ints(axis))
+// gatherSteps takes, of each sequence, steps of its own.
+//
+// Shapes: x [N, T, ...], steps [N, ..., 1]; the result [N, ..., ...].
+func (g *graph) gatherSteps(x, steps value) value {
+	return g.with("GatherND", []attribute{intAttribute("batch_dims", 1)}, x, steps)
 }
 
-// gather picks along an axis by indices.
-func (g *graph) gather(x value, axis int, indices value) value {
-	return g.ops(1, "Gather", []value{x, indices}, number("axis", axis))[0]
-}
-
-// largest is the largest along an axis, which stays with one element.
-func (g *graph) largest(x value, axis int) value {
-	if g.opset >= 18 {
-		return g.op("ReduceMax", x, g.ints(axis))
+// largest is the maximum of the last axis, which keeps its place.
+func (g *graph) largest(x value) value {
+	const axesAreInput = 18 // the opset from which on they are no attribute
+	if g.opset >= axesAreInput {
+		return g.op("ReduceMax", x, g.ints(-1))
 	}
-	return g.ops(1, "ReduceMax", []value{x}, list("axes", axis))[0]
+	return g.with("ReduceMax", []attribute{intsAttribute("axes", -1)}, x)
 }
 
-// input declares an input [N, shape], and output an output; x is its name.
-func (g *graph) input(x value, dataType int64, shape ...int) {
-	g.inputs.bytes(11, valueInfoProto(string(x), dataType, shape)) // input
+// scan runs body over slices of inputs, of the type of state, along their axes. It
+// returns the last state, and where body returns more than a state, that of each slice,
+// put together along the first input's axis.
+func (g *graph) scan(state value, kind dataType, inputs []value, axes []int64, body func(b *graph, state value, slices []value) []value) []value {
+	b := &graph{opset: g.opset, unused: g.unused, known: map[string]value{}}
+	b.name = "body"
+	arguments := make([]value, 1+len(inputs))
+	for i := range arguments {
+		arguments[i] = b.number()
+		b.inputs = append(b.inputs, valueInfo{name: arguments[i], kind: kind})
+	}
+	attributes := []attribute{
+		{name: "body", kind: attributeGraph, graph: &b.graphProto},
+		intAttribute("num_scan_inputs", int64(len(inputs))), intsAttribute("scan_input_axes", axes...),
+	}
+	results := body(b, arguments[0], arguments[1:])
+	for i, v := range results {
+		b.outputs = append(b.outputs, valueInfo{name: v, kind: kind})
+		if i > 0 {
+			attributes = append(attributes, intsAttribute("scan_output_axes", axes[0]))
+		}
+	}
+	return g.node("Scan", attributes, append([]value{state}, inputs...), len(results))
 }
 
-func (g *graph) output(name string, x value, shape ...int) {
-	g.nodes.bytes(1, nodeProto("Identity", []string{string(x)}, []string{name}, nil))
-	g.outputs.bytes(12, valueInfoProto(name, typeFloat, shape)) // output
-}
-
-// proto is the GraphProto.
-func (g *graph) proto(name string) message {
-	m := append(message(nil), g.nodes...)
-	m.text(2, name) // name
-	return slices.Concat(m, g.initializers, g.inputs, g.outputs)
-}
+var infinity, notANumber = float32(math.Inf(1)), float32(math.NaN())

@@ -1,125 +1,171 @@
 package onnx
 
 import (
-	"math"
+	"fmt"
 
+	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/preprocess"
 )
 
-// takesLengths reports whether sequences of several lengths go into the model, which
-// then has an input for them; length is the most steps, as recorded.
-func takesLengths(p *preprocess.Pipeline, window int) (lengths bool, length int) {
-	switch {
-	case p == nil:
-		return window > 1, window
-	case p.Longest > 0:
-		return p.Shortest != p.Longest, p.Longest
-	}
-	length = p.Frame + (p.Window-1)*p.Hop
-	return length > 1, length
+// reading says how a model reads its input: raw steps of so many channels, made into
+// so many steps of the model.
+type reading struct {
+	raw, channels, frames int
+	lengths               bool // whether a series may be shorter than raw
+	pipeline              preprocess.Pipeline
 }
 
-// read makes of what was recorded, [N, S, C] with real steps at the end, what the model
-// reads, [N, T, E] with real steps at the beginning. It sets t.steps and t.real.
-func (t *translation) read(x value, p *preprocess.Pipeline, channels int) value {
-	frame, hop := 1, 1
-	if p != nil {
-		frame, hop = p.Frame, p.Hop
-		if p.Scale.Mean != nil {
-			x = t.scale(x, p.Scale)
+// rawMost bounds the raw steps of a sequence, which a file may name at will.
+const rawMost = 1 << 20
+
+// readingOf says how m reads: as many raw steps as the longest series had that the
+// pipeline was fitted to, and if they all had as many, no other. Where that is not
+// known, the raw steps of a full window.
+func readingOf(m *packed.Model) (reading, error) {
+	if m.Input == nil {
+		n := m.Spec.WindowSize
+		p := preprocess.Pipeline{Frame: 1, Hop: 1, Window: n}
+		return reading{raw: n, channels: m.Spec.EmbedDim, frames: n, lengths: n > 1, pipeline: p}, nil
+	}
+	p := *m.Input
+	raw := p.Longest
+	if raw == 0 {
+		if p.Hop > rawMost/p.Window {
+			return reading{}, fmt.Errorf("input: %d hops of %d steps, want at most %d steps", p.Window, p.Hop, rawMost)
 		}
+		raw = p.Frame + (p.Window-1)*p.Hop
 	}
-	if !t.lengths {
-		t.steps = t.spec.WindowSize
-		if p != nil {
-			t.steps = p.Steps(t.length)
-			x = t.fill(x, p, "")
-		}
-		at := make([]int, 0, t.steps*frame)
-		for f := range t.steps {
-			for k := range frame {
-				at = append(at, max(0, t.length-frame-(t.steps-1-f)*hop+k))
-			}
-		}
-		return t.features(t.gather(x, 1, t.ints(at...)), p, channels)
+	if raw < 1 || raw > rawMost {
+		return reading{}, fmt.Errorf("input: series of %d steps, want 1 to %d", raw, rawMost)
 	}
-	t.steps = t.spec.WindowSize
-	n := value("lengths")
-	start := t.unsqueeze(t.op("Sub", t.int(t.length), n), 1) // [N, 1]
-	t.real = n
-	if p != nil {
-		t.steps = p.Steps(t.length)
-		x = t.fill(x, p, start)
-		more := t.op("Max", t.op("Sub", n, t.int(frame)), t.int(0))
-		t.real = t.op("Min", t.op("Add", t.op("Div", more, t.int(hop)), t.int(1)), t.int(t.steps))
-	}
-	// Frame f of a sequence begins at S - frame - (real-1-f)*hop.
-	at := make([]int, 0, t.steps*frame)
-	for f := range t.steps {
-		for k := range frame {
-			at = append(at, t.length-frame+f*hop+k)
-		}
-	}
-	before := t.op("Mul", t.unsqueeze(t.op("Sub", t.real, t.int(1)), 1), t.int(hop))
-	index := t.op("Sub", t.ints(at...), before) // [N, T*frame]
-	index = t.op("Min", t.op("Max", index, start), t.int(t.length-1))
-	return t.features(t.along(x, index, channels), p, channels)
+	return reading{raw, len(p.Channels), p.Steps(raw), p.Shortest != p.Longest || p.Longest == 0, p}, nil
 }
 
-// along picks of x [N, steps, n] the steps of an index [N, k] of each sequence.
-func (t *translation) along(x, index value, n int) value {
-	wide := t.op("Expand", t.unsqueeze(index, 2), t.ints(1, 1, n))
-	return t.ops(1, "GatherElements", []value{x, wide}, number("axis", 1))[0]
-}
-
-// scale is preprocess.Scaler's Apply along the last axis, in float64.
-func (t *translation) scale(x value, s preprocess.Scaler) value {
-	d := t.op("Sub", t.cast(x, typeDouble), t.doubles(s.Mean, len(s.Mean)))
-	return t.cast(t.op("Div", d, t.doubles(s.Std, len(s.Std))), typeFloat)
-}
-
-// fill puts the last value before in place of a missing one of x [N, S, C], scaled, and
-// 0 where there is none. Steps before start, if it is set, are none.
-func (t *translation) fill(x value, p *preprocess.Pipeline, start value) value {
-	if !p.Missing {
-		return x
+// input makes what the model reads of the graph's inputs, [N, n, E]: of a series that is
+// shorter its steps in front, and the last one again behind them. So positions count from
+// the first real step, and a causal mask keeps those behind from every real one.
+func (t *translator) input() value {
+	r := &t.reading
+	x := value("input")
+	t.inputs = []valueInfo{{"input", typeFloat, []dimension{batchDimension, {size: int64(r.raw)}, {size: int64(r.channels)}}}}
+	if r.lengths {
+		t.inputs = append(t.inputs, valueInfo{"lengths", typeInt64, []dimension{batchDimension}})
+		t.count = t.unsqueeze("lengths", 1) // [N, 1]
 	}
-	nan := t.float(float32(math.NaN()))
-	if start != "" {
-		real := t.op("GreaterOrEqual", t.ints(counting(t.length)...), start) // [N, S]
-		x = t.op("Where", t.unsqueeze(real, 2), x, nan)
+	t.batch = t.op("Slice", t.op("Shape", x), t.ints(0), t.ints(1))
+	x = t.filled(x)
+	if r.lengths {
+		x = t.ownFrames(x)
+	} else {
+		x = t.frames(x)
 	}
-	// Each round looks twice as far back.
-	for back := 1; back < t.length; back *= 2 {
-		before := t.op("Pad", t.slice(x, 1, 0, t.length-back), t.ints(0, back, 0, 0, 0, 0), nan)
-		x = t.op("Where", t.op("IsNaN", x), before, x)
+	if r.pipeline.Center {
+		x = t.centred(x)
 	}
-	return t.op("Where", t.op("IsNaN", x), t.float(0), x)
-}
-
-// guard puts zeros in place of what is not finite in x [N, T, E], which nothing further
-// on has to bear, and sets t.refused.
-func (t *translation) guard(x value) value {
-	finite := t.op("LessOrEqual", t.op("Abs", x), t.float(math.MaxFloat32))
-	bad := t.cast(t.op("Not", finite), typeFloat)
-	t.refused = t.op("Greater", t.largest(t.reshape(bad, 0, t.steps*t.spec.EmbedDim), 1), t.float(0))
-	return t.op("Where", finite, x, t.float(0))
-}
-
-// features makes the model's input of frames' steps [N, T*frame, C].
-func (t *translation) features(x value, p *preprocess.Pipeline, channels int) value {
-	if p == nil {
-		return x
+	if s := r.pipeline.Inputs; s != nil {
+		x = t.scaled(x, s.Mean, s.Std)
 	}
-	if p.Center {
-		x = t.reshape(x, 0, t.steps, p.Frame, channels)
-		wide := t.cast(x, typeDouble)
-		mean := t.op("Div", t.chain(t.each(wide, 2, p.Frame)), t.doubles([]float64{float64(p.Frame)}))
-		x = t.cast(t.concat(2, t.op("Sub", wide, mean), mean), typeFloat)
-	}
-	x = t.reshape(x, 0, t.steps, p.Features())
-	if p.Inputs != nil {
-		x = t.scale(x, *p.Inputs)
-	}
+	t.judge(x)
 	return x
+}
+
+// filled scales the channels and fills in what is missing, carried from step to step, or
+// marks a series as refused where nothing may be. Steps before a series are 0, the mean.
+func (t *translator) filled(x value) value {
+	r := &t.reading
+	if t.model.Input == nil {
+		return x
+	}
+	x = t.scaled(x, r.pipeline.Scale.Mean, r.pipeline.Scale.Std)
+	if r.lengths {
+		raw := int64(r.raw)
+		inSeries := t.op("GreaterOrEqual", t.upTo(r.raw, raw), t.op("Sub", t.int(raw), t.count)) // [N, raw]
+		x = t.op("Where", t.unsqueeze(inSeries, 2), x, t.float(0))
+	}
+	if r.pipeline.Missing {
+		return t.carried(x)
+	}
+	t.refuse(t.total(t.op("Where", t.op("IsNaN", x), x, t.float(0))))
+	return x
+}
+
+// frames takes the steps of each frame of series that are all as long as raw.
+func (t *translator) frames(x value) value {
+	r := &t.reading
+	p := &r.pipeline
+	if p.Frame == 1 && p.Hop == 1 && r.frames == r.raw {
+		return x
+	}
+	starts := make([]int64, r.frames)
+	for f := range starts {
+		starts[f] = int64(r.raw - p.Frame - (r.frames-1-f)*p.Hop)
+	}
+	steps := t.op("Add", t.constant(typeInt64, rawInts(starts), int64(r.frames), 1), t.upTo(p.Frame, int64(p.Frame)))
+	x = t.gather(x, t.op("Max", steps, t.int(0)), 1) // [N, n, frame, channels]
+	return t.reshape(x, 0, int64(r.frames), int64(p.Frame*r.channels))
+}
+
+// ownFrames is frames for series of lengths of their own, whose last step is the last
+// of raw; it sets which frames are real. The first step of a series that is shorter than
+// a frame stands before it too.
+func (t *translator) ownFrames(x value) value {
+	r := &t.reading
+	p := &r.pipeline
+	raw, n, frame, hop := int64(r.raw), int64(r.frames), int64(p.Frame), int64(p.Hop)
+	first := t.op("Sub", t.int(raw), t.count) // [N, 1]
+	t.count = t.op("Max", t.op("Sub", t.count, t.int(frame)), t.int(0))
+	t.count = t.op("Min", t.op("Add", t.op("Div", t.count, t.int(hop)), t.int(1)), t.int(n))
+	t.real = t.op("Less", t.upTo(r.frames, n), t.count)                        // [N, n]
+	behind := t.op("Sub", t.op("Sub", t.count, t.int(1)), t.upTo(r.frames, n)) // frames behind each
+	start := t.op("Sub", t.int(raw-frame), t.op("Mul", behind, t.int(hop)))    // [N, n]
+	steps := t.op("Add", t.unsqueeze(start, 2), t.upTo(p.Frame, frame))        // [N, n, frame]
+	steps = t.op("Min", t.op("Max", steps, t.unsqueeze(first, 2)), t.int(raw-1))
+	x = t.gatherSteps(x, t.unsqueeze(t.op("Max", steps, t.int(0)), 3)) // [N, n, frame, channels]
+	return t.reshape(x, 0, n, int64(p.Frame*r.channels))
+}
+
+// centred takes the mean of each channel in a frame out, and puts it behind the frame.
+func (t *translator) centred(x value) value {
+	r := &t.reading
+	n, frame, channels := int64(r.frames), int64(r.pipeline.Frame), int64(r.channels)
+	x = t.cast(t.reshape(x, 0, n, frame, channels), typeDouble)
+	zeros := t.cast(t.zeros(t.batch, n, channels), typeDouble)
+	sum := t.scan(zeros, typeDouble, []value{x}, []int64{2}, func(b *graph, sum value, in []value) []value {
+		return []value{b.op("Add", sum, in[0])}
+	})[0]
+	mean := t.op("Div", sum, t.double(float64(frame)))
+	x = t.cast(t.op("Sub", x, t.unsqueeze(mean, 2)), typeFloat)
+	return t.with("Concat", []attribute{intAttribute("axis", -1)}, t.reshape(x, 0, n, frame*channels), t.cast(mean, typeFloat))
+}
+
+// carried puts in the place of NaN the value of the step before, and 0 before any.
+func (t *translator) carried(x value) value {
+	zeros := t.zeros(t.batch, int64(t.reading.channels))
+	return t.scan(zeros, typeFloat, []value{x}, []int64{1}, func(b *graph, before value, in []value) []value {
+		filled := b.op("Where", b.op("IsNaN", in[0]), before, in[0])
+		return []value{filled, b.op("Identity", filled)}
+	})[1]
+}
+
+// judge refuses what infer refuses: a value that is not finite, or a length that does
+// not fit.
+func (t *translator) judge(x value) {
+	t.refuse(t.total(t.op("Mul", x, t.float(0))))
+	if t.reading.lengths {
+		fits := t.op("And", t.op("GreaterOrEqual", "lengths", t.int(1)), t.op("LessOrEqual", "lengths", t.int(int64(t.reading.raw))))
+		t.refuse(t.op("Where", fits, t.float(0), t.float(notANumber)))
+	}
+}
+
+// total is the sum of all that a series has: x [N, n, E], the result [N].
+func (t *translator) total(x value) value {
+	return t.with("ReduceSum", []attribute{intAttribute("keepdims", 0)}, x, t.ints(1, 2))
+}
+
+// refuse adds to t.fault: 0 for a series that is taken, else NaN.
+func (t *translator) refuse(fault value) {
+	if t.fault != "" {
+		fault = t.op("Add", t.fault, fault)
+	}
+	t.fault = fault
 }

@@ -1,101 +1,118 @@
 package onnx
 
 import (
-	"github.com/qat-go/qat/internal/kernel"
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
 )
 
-// linear is a layer with a mode, of x [N, steps, in]:
+// linear is a layer whose weight and input may be quantized, as infer's:
 //
 //	y = float32(acc * float32(sx*sw)) + b
-//
-// where with int8 activations acc is a product of integers.
-func (t *translation) linear(path string, x value) value {
-	b := t.tensors[path+".bias"]
-	bias, w := t.floats(b, len(b)), t.weights[path+".weight"]
+func (t *translator) linear(path string, x value) value {
+	bias := t.tensor(path + ".bias")
+	w := t.weights[path+".weight"]
 	if w != nil && t.spec.Activations == spec.Int8Activations {
-		return t.integers(path, x, w, bias)
+		return t.integers(path, w, x, bias)
 	}
-	values := t.tensors[path+".weight"]
-	if w != nil {
-		values = make([]float32, w.In*w.Out)
-		for i, code := range inputsFirst(w) {
-			values[i] = float32(code)
-			if t.spec.Numerics == spec.Edifice {
-				values[i] = quant.EdificeValue(values[i], w.Scales[0], w.Mode)
-			}
-		}
-	}
-	weight := t.initializer(path+".weight", typeFloat, []int{len(values) / len(b), len(b)}, rawFloats(values))
+	one := value("")
 	if t.spec.Numerics == spec.Edifice {
-		scale := t.op("Add", t.largest(t.op("Abs", x), -1), t.float(quant.EdificeEpsilon))
-		y := t.op("Mul", t.op("MatMul", t.op("Div", x, scale), weight), scale)
-		return t.op("Add", y, bias)
+		one = t.op("Add", t.largest(t.op("Abs", x)), t.float(edificeEpsilon))
+		x = t.op("Div", x, one)
 	}
-	y := t.op("MatMul", x, weight)
-	if w != nil {
-		y = t.op("Mul", y, t.floats(w.Scales, len(w.Scales)))
+	if w == nil {
+		y := t.product(x, t.tensor(path+".weight"), t.shape[path+".weight"])
+		return t.rescaled(path, y, one, "", bias)
 	}
-	return t.op("Add", y, bias)
+	values := t.cast(t.codes(path, w), typeFloat)
+	if t.spec.Numerics == spec.BitNet {
+		return t.rescaled(path, t.op("MatMul", x, values), one, t.scales(path, w), bias)
+	}
+	if w.Mode == quant.Int4 || w.Mode == quant.Int8 { // quant.EdificeValue
+		values = t.op("Mul", t.op("Div", values, t.float(float32(w.Mode.MaxCode()))), t.float(w.Scales[0]))
+	}
+	return t.rescaled(path, t.op("MatMul", x, values), one, "", bias)
 }
 
-// integers is a layer with int8 activations. They enter as bytes round a zero point of
-// 128, and so do weights of 8 bits: the products of a signed byte and an unsigned one
-// saturate in the runtimes' code for CPUs with AVX2 alone, where codes are that large.
-func (t *translation) integers(path string, x value, w *packed.Weight, bias value) value {
-	scale := t.op("Div", t.op("Max", t.largest(t.op("Abs", x), -1), t.float(kernel.MinMax)), t.float(127))
-	code := t.op("Round", t.op("Div", x, scale))
-	a := t.cast(t.op("Add", code, t.float(128)), typeUint8)
-	zero := t.tensor(typeUint8, nil, []byte{128})
-	in := []value{a, t.codes(path+".weight", w), zero}
-	if w.Mode == quant.Int8 {
-		in = append(in, zero)
-	}
-	// Rounded once, from float64: where a cast to float32 and a product follow each other,
-	// ONNX Runtime puts one operator in their place, which has one sx for all tokens.
-	acc := t.cast(t.cast(t.op("MatMulInteger", in...), typeDouble), typeFloat)
-	scales := t.floats(w.Scales, len(w.Scales))
-	return t.op("Add", t.op("Mul", acc, t.op("Mul", scale, scales)), bias)
-}
+// edificeEpsilon is quant's, of the Edifice numerics' activations.
+const edificeEpsilon = 1e-6
 
-// codes is a weight [in, out] in the smallest type that is asked for and has its codes.
-func (t *translation) codes(name string, w *packed.Weight) value {
-	codes, shape := inputsFirst(w), []int{w.In, w.Out}
-	bits, dataType := 8, int64(typeInt8)
+// integers is a layer that multiplies int8 codes. They enter as unsigned bytes round a
+// zero point, for which runtimes have fast products; and weights of 8 bits too, because
+// those products of an unsigned and a signed byte saturate on CPUs without VNNI.
+func (t *translator) integers(path string, w *packed.Weight, x, bias value) value {
+	const minMax, maxCode = 1e-5, 127 // of kernel.RowScale
+	scale := t.op("Div", t.op("Max", t.largest(t.op("Abs", x)), t.float(minMax)), t.float(maxCode))
+	zero := t.constant(typeUint8, []byte{zeroPoint})
+	in := []value{t.unsigned(t.op("Round", t.op("Div", x, scale))), t.codes(path, w), zero}
 	switch {
 	case w.Mode == quant.Int8:
-		raw := make([]byte, len(codes))
-		for i, c := range codes {
-			raw[i] = byte(int(c) + 128)
-		}
-		return t.initializer(name, typeUint8, shape, raw)
-	case t.stored == Int2 && w.Mode.Bits() <= 2:
-		bits, dataType = 2, typeInt2
-	case t.stored != Int8:
-		bits, dataType = 4, typeInt4
+		in[1] = t.unsigned(t.cast(in[1], typeFloat))
+		in = append(in, zero)
+	case t.stored(w) != typeInt8:
+		in[1] = t.cast(in[1], typeInt8)
 	}
-	each := 8 / bits
-	raw := make([]byte, (len(codes)+each-1)/each)
-	for i, c := range codes {
-		raw[i/each] |= byte(c) & (1<<bits - 1) << (i % each * bits)
-	}
-	v := t.initializer(name, dataType, shape, raw)
-	if bits < 8 {
-		v = t.cast(v, typeInt8)
-	}
-	return v
+	// By way of float64, which is exact: of MatMulInteger, one Cast and Mul ONNX Runtime
+	// (1.30) makes one operation, which takes the first token's scale for every token's.
+	sums := t.cast(t.cast(t.op("MatMulInteger", in...), typeDouble), typeFloat)
+	return t.rescaled(path, sums, scale, t.scales(path, w), bias)
 }
 
-// inputsFirst are a weight's codes [in, out].
-func inputsFirst(w *packed.Weight) []int8 {
-	codes, turned := make([]int8, w.In*w.Out), make([]int8, w.In*w.Out)
-	w.Unpack(codes)
-	for o := range w.Out {
-		for i := range w.In {
-			turned[i*w.Out+o] = codes[o*w.In+i]
-		}
+// zeroPoint is what an unsigned code of 0 is.
+const zeroPoint = 128
+
+// unsigned is x, whole numbers from -127 to 127, round the zero point.
+func (t *translator) unsigned(x value) value {
+	return t.cast(t.op("Add", x, t.float(zeroPoint)), typeUint8)
+}
+
+// rescaled is kernel.Rescale, the end of a layer: y*(rows*columns) + bias. An empty
+// scale is 1.
+func (t *translator) rescaled(path string, y, rows, columns, bias value) value {
+	scale := rows + columns
+	if rows != "" && columns != "" {
+		scale = t.op("Mul", rows, columns)
 	}
-	return turned
+	if scale != "" {
+		y = t.op("Mul", y, scale)
+	}
+	return t.named(path, t.op("Add", y, bias))
+}
+
+// product is that of a float layer. Where layers round their input to codes it has the
+// bits of kernel.Gemm with fused multiply-adds.
+func (t *translator) product(x, w value, shape []int64) value {
+	if t.spec.Activations == spec.FloatActivations {
+		return t.op("MatMul", x, w)
+	}
+	return t.chained(x, w, shape, true)
+}
+
+// dense is a float layer of x [N, ..., in] whose outputs are one ascending chain each:
+// kernel.Chain.
+func (t *translator) dense(path string, x value) value {
+	w := path + ".weight"
+	y := t.chained(x, t.tensor(w), t.shape[w], false)
+	return t.named(path, t.op("Add", y, t.tensor(path+".bias")))
+}
+
+// chained is the product of x [N, ..., in] and w [in, out].
+func (t *translator) chained(x, w value, shape []int64, fused bool) value {
+	return t.products(t.each(x, -1, shape[0]), t.each(w, 0, shape[0]), fused)
+}
+
+// norm is kernel.Norm: 1/sqrt(v) is divided in float64, which rounds to the same number,
+// because a runtime makes one division of two that are float32.
+func (t *translator) norm(path string, x value, axes int) value {
+	hidden := t.spec.HiddenSize
+	mean := t.op("Div", t.sum(x, hidden, axes), t.float(float32(hidden)))
+	d := t.op("Sub", x, mean)
+	variance := t.op("Div", t.sum(t.op("Mul", d, d), hidden, axes), t.float(float32(hidden)))
+	if t.spec.Numerics == spec.Edifice {
+		variance = t.op("Where", t.op("Less", variance, t.float(spec.NormEpsilon)), t.float(0), variance)
+	}
+	root := t.cast(t.op("Sqrt", t.op("Add", variance, t.float(spec.NormEpsilon))), typeDouble)
+	d = t.op("Mul", d, t.cast(t.op("Div", t.double(1), root), typeFloat))
+	d = t.op("Mul", d, t.tensor(path+".weight"))
+	return t.named(path, t.op("Add", d, t.tensor(path+".bias")))
 }

@@ -3,153 +3,183 @@ package ort
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/qat-go/qat/infer"
+	"github.com/qat-go/qat/internal/kernel"
 	"github.com/qat-go/qat/internal/samebits"
 	"github.com/qat-go/qat/interop/onnx"
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/preprocess"
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// pipelines are what a model may read its input by.
-var pipelines = map[string]preprocess.Pipeline{
-	"scaled":           {Frame: 1, Hop: 1, Window: 13},
-	"one length":       {Frame: 1, Hop: 1, Window: 13, Shortest: 11, Longest: 11},
-	"longer":           {Frame: 1, Hop: 1, Window: 13, Shortest: 3, Longest: 29, Missing: true},
-	"frames":           {Frame: 7, Hop: 3, Window: 11},
-	"frames, missing":  {Frame: 7, Hop: 3, Window: 11, Center: true, Missing: true, Shortest: 2, Longest: 61},
-	"frames, centered": {Frame: 5, Hop: 2, Window: 11, Center: true},
-	"one framed":       {Frame: 5, Hop: 7, Window: 11, Center: true, Shortest: 37, Longest: 37, Missing: true},
-	"gaps":             {Frame: 2, Hop: 5, Window: 4},
-}
-
-// withPipeline is a ternary model, but for change, that reads three channels.
-func withPipeline(t *testing.T, p preprocess.Pipeline, change func(*samebits.Case)) *packed.Model {
-	p.Channels = []string{"x", "y", "z"}
-	scaler := func(n int) (s preprocess.Scaler) {
-		for i := range n {
-			s.Mean, s.Std = append(s.Mean, 0.3*float64(i)-0.1), append(s.Std, 0.7+float64(i)/7)
-		}
-		return s
+// piped is a model that reads what was recorded, through p, whose channels it names.
+func piped(t *testing.T, p preprocess.Pipeline, channels int, pooling spec.Pooling) *packed.Model {
+	t.Helper()
+	p.Scale = preprocess.Identity(channels)
+	for c := range channels {
+		p.Channels = append(p.Channels, fmt.Sprint("x", c))
+		p.Scale.Mean[c], p.Scale.Std[c] = 0.3*float64(c)-0.1, 0.7+0.3*float64(c)
 	}
-	p.Scale = scaler(3)
-	if p.Frame > 1 {
-		inputs := scaler(p.Features())
+	if p.Inputs != nil {
+		inputs := preprocess.Identity(p.Features())
+		for f := range inputs.Std {
+			inputs.Mean[f], inputs.Std[f] = 0.01*float64(f), 1+0.1*float64(f)
+		}
 		p.Inputs = &inputs
 	}
-	c := samebits.Cases()[22]
-	c.Spec.EmbedDim, c.Spec.WindowSize, c.Width = p.Features(), p.Window, 5
-	change(&c)
+	c := samebits.Case{Width: 5, Spec: spec.Model{
+		EmbedDim: p.Features(), HiddenSize: 26, NumHeads: 13, NumLayers: 1, WindowSize: p.Window,
+		Quantize: quant.Ternary, Pooling: pooling, Positions: spec.Rotary,
+	}}
 	m, err := c.Model()
 	require.NoError(t, err)
 	m.Input = &p
 	return m
 }
 
-// compare holds ONNX Runtime to infer on series of every length there may be.
-func compare(t *testing.T, m *packed.Model, tolerance float64) {
-	t.Helper()
-	own, err := infer.New(m)
-	require.NoError(t, err)
-	s := open(t, m, onnx.Int8)
-	steps, channels := s.steps, own.Channels()
-	var series [][]float32
-	var lengths []int64
-	noise := rand.New(rand.NewPCG(1, 2))
-	for n := steps; n > 0; n-- {
-		x := make([]float32, n*channels)
-		for i := range x {
-			x[i] = float32(noise.NormFloat64())
-			if own.Missing() && (noise.IntN(3) == 0 || i < channels && n%2 == 0) {
-				x[i] = float32(math.NaN())
-			}
-		}
-		series, lengths = append(series, x), append(lengths, int64(n))
-		if len(s.inputs) == 1 {
-			break // every series has this length
+// recorded is steps of channels; with missing every so manieth value is NaN, and one
+// channel from the start on.
+func recorded(seed uint64, steps, channels int, missing bool) []float32 {
+	key, x := kernel.NewKey(seed, 0, "recorded"), make([]float32, steps*channels)
+	for i := range x {
+		x[i] = key.Normal(uint64(i))
+		if missing && (i%5 == 1 || i%channels == 1 && i < steps*channels/2) {
+			x[i] = float32(math.NaN())
 		}
 	}
-	x := make([]float32, len(series)*steps*channels)
-	for i, one := range series {
-		end := (i + 1) * steps * channels
-		for j := end - steps*channels; j < end; j++ {
-			x[j] = float32(math.NaN())
-		}
-		copy(x[end-len(one):], one)
-	}
-	outputs := s.run(t, x, lengths, steps, channels)
-	each := len(outputs[0]) / len(series)
-	for i, one := range series {
-		want, err := own.Predict(nil, one)
-		require.NoError(t, err)
-		near(t, want, outputs[0][(i+1)*each-len(want):(i+1)*each], tolerance, "series of %d steps", lengths[i])
-		if own.Classes() == nil {
-			continue
-		}
-		p, err := own.Probabilities(nil, want)
-		require.NoError(t, err)
-		near(t, p, outputs[1][(i+1)*each-len(want):(i+1)*each], tolerance, "probabilities, series of %d steps", lengths[i])
-	}
+	return x
 }
 
-// near compares to within tolerance*max(1, |want|); 0 is the same numbers.
-func near(t *testing.T, want, got []float32, tolerance float64, what string, steps int64) {
-	t.Helper()
-	require.Len(t, got, len(want))
-	for j, y := range got {
-		off := math.Abs(float64(y) - float64(want[j]))
-		require.True(t, off <= tolerance*max(1, math.Abs(float64(want[j]))), "%s, output %d: got %v, want %v", fmt.Sprintf(what, steps), j, y, want[j])
-	}
-}
-
-func TestPipelines(t *testing.T) {
-	for name, p := range pipelines {
+// TestPipeline: what a model reads is made inside the graph, to the bit.
+func TestPipeline(t *testing.T) {
+	const channels = 3
+	all := preprocess.Identity(1) // whichever: piped fills it in
+	for name, p := range map[string]preprocess.Pipeline{
+		"scaled":                   {Frame: 1, Hop: 1, Window: 11},
+		"frames":                   {Frame: 4, Hop: 2, Window: 11},
+		"hops over steps":          {Frame: 2, Hop: 5, Window: 7},
+		"center":                   {Frame: 7, Hop: 3, Window: 5, Center: true},
+		"all":                      {Frame: 5, Hop: 2, Window: 7, Center: true, Inputs: &all, Missing: true},
+		"missing":                  {Frame: 1, Hop: 1, Window: 11, Missing: true},
+		"lengths of training":      {Frame: 4, Hop: 3, Window: 11, Missing: true, Shortest: 3, Longest: 41},
+		"one length":               {Frame: 4, Hop: 2, Window: 11, Center: true, Shortest: 24, Longest: 24},
+		"one length, not all read": {Frame: 4, Hop: 2, Window: 11, Missing: true, Shortest: 37, Longest: 37},
+		"one length, less frames":  {Frame: 4, Hop: 2, Window: 11, Shortest: 13, Longest: 13},
+		"shorter than a frame":     {Frame: 9, Hop: 2, Window: 3, Center: true, Shortest: 5, Longest: 5},
+	} {
 		for _, pooling := range []spec.Pooling{spec.LastTimestep, spec.Mean, spec.AllTimesteps} {
 			t.Run(fmt.Sprint(name, " ", pooling), func(t *testing.T) {
-				m := withPipeline(t, p, func(c *samebits.Case) { c.Spec.Pooling = pooling })
-				m.Head.Classes = []string{"a", "b", "c", "d", "e"}
-				compare(t, m, 0)
-				m.Head.Classes, m.Head.Targets = nil, &preprocess.Scaler{Mean: []float64{1, 2, 3, 4, 5}, Std: []float64{1, 30, 0.1, 7, 1}}
-				compare(t, m, 0)
+				m := piped(t, p, channels, pooling)
+				s := open(t, exported(t, m, onnx.Int8))
+				assert.Equal(t, p.Shortest != p.Longest || p.Longest == 0, s.takesLengths())
+				most, fewest := s.steps(), 1
+				if !s.takesLengths() {
+					fewest = most
+				}
+				if p.Longest > 0 {
+					require.Equal(t, p.Longest, most)
+				} else {
+					require.Equal(t, p.Window, p.Frames(most))
+					require.Equal(t, p.Window-1, p.Frames(most-1))
+				}
+				var series [][]float32
+				for n := fewest; n <= most; n++ {
+					series = append(series, recorded(uint64(n), n, channels, p.Missing))
+				}
+				hold(t, m, exported(t, m, onnx.Int8), series, exact)
 			})
 		}
 	}
 }
 
-// floatTolerance is what sums in another order make of products of floats.
-const floatTolerance = 1e-5
+// TestTargets: outputs are in the units of the data.
+func TestTargets(t *testing.T) {
+	m := piped(t, preprocess.Pipeline{Frame: 1, Hop: 1, Window: 11}, 3, spec.LastTimestep)
+	m.Head.Targets = &preprocess.Scaler{Mean: []float64{1, -200, 3e4, 0.25, 5}, Std: []float64{0.1, 20, 3, 1e-3, 1.0 / 3}}
+	var series [][]float32
+	for n := range 11 {
+		series = append(series, recorded(uint64(n), n+1, 3, false))
+	}
+	hold(t, m, exported(t, m, onnx.Int8), series, exact)
+}
 
-func TestFloat(t *testing.T) {
-	for _, numerics := range []spec.Numerics{spec.BitNet, spec.Edifice} {
-		for _, mode := range quant.Modes() {
-			for _, positions := range []spec.Positions{spec.NoPositions, spec.Rotary, spec.Learned} {
-				t.Run(fmt.Sprint(numerics, " ", mode, " ", positions), func(t *testing.T) {
-					compare(t, withPipeline(t, pipelines["longer"], func(c *samebits.Case) {
-						c.Spec.Numerics, c.Spec.Quantize, c.Spec.Activations, c.Spec.Positions = numerics, mode, spec.FloatActivations, positions
-					}), floatTolerance)
-				})
+// TestRefused: a series that infer refuses has NaN for outputs, and only that one.
+func TestRefused(t *testing.T) {
+	for _, pooling := range []spec.Pooling{spec.LastTimestep, spec.Mean, spec.AllTimesteps} {
+		m := piped(t, preprocess.Pipeline{Frame: 2, Hop: 1, Window: 5}, 3, pooling)
+		runs, err := infer.New(m)
+		require.NoError(t, err)
+		s := open(t, exported(t, m, onnx.Int8))
+		const good, length = 4, 6
+		require.Equal(t, length, s.steps())
+		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+			var series [][]float32
+			for n := range 9 {
+				series = append(series, recorded(uint64(n), length, 3, false))
+			}
+			series[good+1][7], series[0][0] = bad, bad
+			_, err := runs.Predict(nil, series[0])
+			require.Error(t, err)
+			requireRefused(t, s.run(t, series), len(series), 0, good+1)
+		}
+		x := make([]float32, 4*length*3)
+		requireRefused(t, s.runPadded(t, x, []int64{0, 1, length, length + 1}), 4, 0, 3)
+		requireRefused(t, s.runPadded(t, x, []int64{math.MinInt64, 1, length, math.MaxInt64}), 4, 0, 3)
+	}
+}
+
+// TestRefused_unread: NaN in a step that is in no frame is one where none was missing; an
+// infinity there is never read.
+func TestRefused_unread(t *testing.T) {
+	m := piped(t, preprocess.Pipeline{Frame: 2, Hop: 4, Window: 3, Shortest: 5, Longest: 20}, 3, spec.LastTimestep)
+	runs, err := infer.New(m)
+	require.NoError(t, err)
+	var series [][]float32
+	for i := range 4 {
+		series = append(series, recorded(uint64(i), 20-i, 3, false))
+	}
+	series[0][4], series[3][0] = float32(math.NaN()), float32(math.NaN())
+	series[1][4] = float32(math.Inf(1))
+	for i, x := range series {
+		_, err := runs.Predict(nil, x)
+		require.Equal(t, i == 0 || i == 3, err != nil, "%d: %v", i, err)
+	}
+	requireRefused(t, open(t, exported(t, m, onnx.Int8)).run(t, series), 4, 0, 3)
+}
+
+// requireRefused requires that of n series those of refused have no output, and the
+// others no NaN.
+func requireRefused(t *testing.T, all map[string][]float32, n int, refused ...int) {
+	t.Helper()
+	for name, out := range all {
+		for i := range n {
+			for _, v := range out[i*len(out)/n : (i+1)*len(out)/n] {
+				is := v != v
+				require.Equal(t, i == refused[0] || i == refused[1], is, "%s of series %d: %v", name, i, v)
 			}
 		}
 	}
 }
 
-// TestNotFinite: a series that infer refuses has NaN for outputs, and no other is touched.
-func TestNotFinite(t *testing.T) {
-	s := open(t, withPipeline(t, pipelines["scaled"], func(*samebits.Case) {}), onnx.Int8)
-	x, lengths := make([]float32, 4*13*3), []int64{13, 13, 13, 13}
-	want := s.run(t, x, lengths, 13, 3)[0]
-	x[5], x[2*13*3+7] = float32(math.NaN()), float32(math.Inf(1))
-	got := s.run(t, x, lengths, 13, 3)[0]
-	for i, y := range got {
-		if refused := i/5%2 == 0; refused {
-			require.True(t, y != y, "output %d is %v", i, y)
-		} else {
-			require.Equal(t, want[i], y)
+// TestBatches: a series has the same bits alone and in a batch of any size.
+func TestBatches(t *testing.T) {
+	m := piped(t, preprocess.Pipeline{Frame: 2, Hop: 1, Window: 5}, 3, spec.LastTimestep)
+	s := open(t, exported(t, m, onnx.Int8))
+	var series [][]float32
+	for n := range 14 {
+		series = append(series, recorded(uint64(n), 1+n%6, 3, false))
+	}
+	want := s.run(t, series)["outputs"]
+	for _, size := range []int{1, 2, 7} {
+		var got []float32
+		for lo := 0; lo < len(series); lo += size {
+			got = append(got, s.run(t, series[lo:lo+size])["outputs"]...)
 		}
+		require.Equal(t, want, got, "batches of %d", size)
 	}
 }
