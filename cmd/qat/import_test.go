@@ -86,7 +86,7 @@ func TestImport_torch(t *testing.T) {
 	assert.InDelta(t, 4, made.BitsAWeight, 0.1)
 	status, out, errs = command("export", filepath.Join(dir, modelFile), "--format", "onnx")
 	require.Equal(t, statusOK, status, errs)
-	assert.Contains(t, out, "onnx model")
+	assert.Contains(t, out, "codes          int8")
 
 	mapping := write(t, "names.json", `{"final_norm.weight": "norm"}`)
 	for want, args := range map[string][]string{
