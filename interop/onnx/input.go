@@ -41,9 +41,9 @@ func readingOf(m *packed.Model) (reading, error) {
 	return reading{raw, len(p.Channels), p.Steps(raw), p.Shortest != p.Longest || p.Longest == 0, p}, nil
 }
 
-// input makes what the model reads of the graph's inputs, [N, steps, E]: of a series
-// that is shorter the steps in front, and zeros behind them. So positions count from the
-// first real step, and a causal mask keeps the steps behind from every real one.
+// input makes what the model reads of the graph's inputs, [N, n, E]: of a series that is
+// shorter its steps in front, and the last one again behind them. So positions count from
+// the first real step, and a causal mask keeps those behind from every real one.
 func (t *translator) input() value {
 	r := &t.reading
 	x := value("input")
@@ -64,9 +64,6 @@ func (t *translator) input() value {
 	}
 	if s := r.pipeline.Inputs; s != nil {
 		x = t.scaled(x, s.Mean, s.Std)
-	}
-	if r.lengths {
-		x = t.op("Where", t.unsqueeze(t.real, 2), x, t.float(0))
 	}
 	t.judge(x)
 	return x
