@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,7 +16,8 @@ import (
 // tensorLine is an input or an output in config.pbtxt.
 var tensorLine = regexp.MustCompile(`\{ name: "(\w+)", data_type: (\w+), dims: \[ ([\d, ]*) \](, reshape: \{ shape: \[ \] \})?`)
 
-// TestDeploy: the config.pbtxt of docs/deploy.md fits the file that its commands make.
+// TestDeploy: the config.pbtxt of docs/deploy.md fits the file that its commands make,
+// and that file has the size that docs/interop.md says.
 func TestDeploy(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs/deploy.md"))
 	require.NoError(t, err)
@@ -24,7 +26,15 @@ func TestDeploy(t *testing.T) {
 	config, _, _ = strings.Cut(config, "\n```\n")
 	run := filepath.Join(t.TempDir(), "run")
 	command(t, "go", "run", "./cmd/qat", "train", "-q", "--epochs", "1", "-o", run)
-	command(t, "go", "run", "./cmd/qat", "export", run, "--format", "onnx")
+	sizes, err := os.ReadFile(filepath.Join(root, "docs/interop.md"))
+	require.NoError(t, err)
+	for _, weights := range []string{"int2", "int4", "int8"} { // which no training changes
+		command(t, "go", "run", "./cmd/qat", "export", run, "--format", "onnx", "--onnx-weights", weights)
+		info, err := os.Stat(filepath.Join(run, "model.onnx"))
+		require.NoError(t, err)
+		size := fmt.Sprintf("%d,%03d", info.Size()/1000, info.Size()%1000)
+		assert.Regexp(t, "\n\\| `"+weights+"`.* \\| "+size+" \\|", string(sizes), "docs/interop.md")
+	}
 	file, err := os.ReadFile(filepath.Join(run, "model.onnx"))
 	require.NoError(t, err)
 	s := open(t, file)
