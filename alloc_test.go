@@ -17,7 +17,7 @@ func TestStepAllocations(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some seconds of training steps")
 	}
-	k := newBenchTask(t, 32, 60, 256, 256, 4, qat.Ternary)
+	k := newBenchTask(t, 32, 60, 256, 256, 4, 4, qat.Ternary)
 	opt := adamW(t)
 	step := func() {
 		require.NoError(t, k.vm.RunAll())

@@ -10,8 +10,8 @@ import (
 )
 
 // newBenchTask is a task with a batch to run over and over.
-func newBenchTask(t testing.TB, batch, steps, embed, hidden, layers int, mode qat.Mode) *task {
-	k := newTask(t, G.NewGraph(), batch, steps, embed, qat.WithHiddenSize(hidden), qat.WithNumLayers(layers), qat.WithQuantize(mode))
+func newBenchTask(t testing.TB, batch, steps, embed, hidden, layers, heads int, mode qat.Mode) *task {
+	k := newTask(t, G.NewGraph(), batch, steps, embed, qat.WithHiddenSize(hidden), qat.WithNumLayers(layers), qat.WithNumHeads(heads), qat.WithQuantize(mode))
 	k.feed(t, 1)
 	return k
 }
@@ -20,10 +20,10 @@ func valueGrads(k *task) []G.ValueGrad { return G.NodesToValueGrads(k.ws) }
 
 // BenchmarkStep is forward and backward of one batch, without the solver.
 func BenchmarkStep(b *testing.B) {
-	for _, c := range []struct{ batch, steps, embed, hidden, layers int }{{32, 8, 8, 64, 2}, {32, 60, 256, 256, 4}} {
+	for _, c := range []struct{ batch, steps, embed, hidden, layers, heads int }{{32, 8, 8, 64, 2, 4}, {32, 60, 256, 256, 4, 4}, {8, 128, 512, 512, 6, 8}} {
 		for _, mode := range modes {
 			b.Run(fmt.Sprintf("%v/%dx%dx%d/h%d/l%d", mode, c.batch, c.steps, c.embed, c.hidden, c.layers), func(b *testing.B) {
-				k := newBenchTask(b, c.batch, c.steps, c.embed, c.hidden, c.layers, mode)
+				k := newBenchTask(b, c.batch, c.steps, c.embed, c.hidden, c.layers, c.heads, mode)
 				require.NoError(b, k.vm.RunAll())
 				k.vm.Reset()
 				b.ReportAllocs()

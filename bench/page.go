@@ -25,16 +25,19 @@ kernel, in each variant, beside what one core can do at most (BenchmarkPeak, Ben
 
 ## Where a mark is missed
 
-Profiles of 27 November 2026, on the machine above, whose AVX-512 units are 256 bits wide:
-113 GFLOP/s and 444 GOP/s (VPDPBUSD) a core, half of what the marks were set on.
+Profiles of 27 November 2026, on the machine above: 260 to 270 GFLOP/s and 1,010 GOP/s
+(VPDPBUSD) a core.
 
-- **A training step of M** (` + "`go test -run xxx -bench 'Step/ternary/32x60' -cpuprofile cpu .`" + `) is 61% the
-  float32 products of the backward pass, which run at 80% of the peak, 9% the integer
-  products, 4% packing of operands; dropout, SiLU, attention, norms and the copies in between
-  are the other quarter, none above 3%.
-- **A small step** spends a third in float32 products whose tiles are half empty, and the
-  rest in a hundred small kernels and in the machine that runs the graph.
-- **Inference of M** takes 0.31 GOP a sequence in integer products: 0.69 ms at the peak, of
-  1.1 ms in all. SiLU (6%), attention (8%), unpacking ternary codes (5%), quantizing
-  activations (5%) and norms are what is left.
+- **A training step of L** (` + "`go test -run xxx -bench 'Step/ternary/8x128' -cpuprofile cpu .`" + `) has
+  67 GFLOP of float32 products going back, 58% of its CPU time, which run at 90 to 97% of
+  the peak: 130 of its 240 ms on two cores, where the mark allows 203 for everything. The
+  integer products going forward take 9%, at their peak too; AdamW, whose 19 million
+  parameters come from memory, 5%; packing of operands 4%; attention 8%, both ways; nothing
+  else more than 2.5%. A tenth of the time one of the cores waits, mostly for sums of
+  gradients, which Gorgonia makes on one.
+- **Inference of M** (` + "`go test -run xxx -bench 'Predict/medium/ternary' -cpuprofile cpu ./infer`" + `) takes
+  0.30 GOP a sequence in integer products, at the peak 0.29 of its 0.53 ms, and as much in a
+  batch, which has no work to share but the unpacking of codes (3%). What is left are
+  attention's products (8%), SiLU (7%), softmax (5%), quantizing (5%) and norms (5%), each
+  rounded operation by operation as the training graph has it.
 `
