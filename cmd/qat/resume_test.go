@@ -72,7 +72,7 @@ func longRecording(t *testing.T) string {
 // twenty times: the result must have the bytes of a run that was left alone.
 func TestKilledRun(t *testing.T) {
 	t.Run("in_memory", func(t *testing.T) {
-		killRun(t, 11, "--epochs", "60", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2")
+		killRun(t, 11, "--epochs", "60", "--quantize-warmup", "0.5", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2")
 	})
 	t.Run("streamed", func(t *testing.T) {
 		if testing.Short() {

@@ -486,9 +486,9 @@ TEXT ·normAVX512(SB), NOSPLIT, $0-112
 	VCVTSI2SSQ AX, X0, X0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
+	MOVQ       bias_base+72(FP), CX
+	MOVQ       gain_base+48(FP), DX
 	MOVQ       x_base+24(FP), AX
-	MOVQ       gain_base+48(FP), CX
-	MOVQ       bias_base+72(FP), DX
 	MOVQ       y_base+0(FP), BX
 	MOVQ       y_len+8(FP), SI
 	SUBQ       $0x10, SI
@@ -497,8 +497,8 @@ TEXT ·normAVX512(SB), NOSPLIT, $0-112
 whole1:
 	VMOVDQU64 (AX), Z3
 	VADDPS    Z3, Z1, Z1
-	ADDQ      $0x40, DX
 	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
 	ADDQ      $0x40, AX
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, SI
@@ -527,10 +527,10 @@ done1:
 	VDIVSS        X0, X3, X3
 	MOVSS         X3, mean+104(FP)
 	VBROADCASTSS  X3, Z1
-	MOVQ          gain_base+48(FP), CX
-	MOVQ          bias_base+72(FP), DX
-	MOVQ          y_base+0(FP), BX
+	MOVQ          bias_base+72(FP), CX
+	MOVQ          gain_base+48(FP), DX
 	MOVQ          x_base+24(FP), AX
+	MOVQ          y_base+0(FP), BX
 	MOVQ          y_len+8(FP), SI
 	SUBQ          $0x10, SI
 	JLT           rest2
@@ -540,8 +540,8 @@ whole2:
 	VSUBPS    Z1, Z3, Z3
 	VMULPS    Z3, Z3, Z3
 	VADDPS    Z3, Z2, Z2
-	ADDQ      $0x40, DX
 	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
 	ADDQ      $0x40, AX
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, SI
@@ -578,27 +578,27 @@ done2:
 	VDIVSS        X3, X0, X0
 	MOVSS         X0, rstd+108(FP)
 	VBROADCASTSS  X0, Z0
-	MOVQ          y_base+0(FP), AX
-	MOVQ          x_base+24(FP), DX
-	MOVQ          gain_base+48(FP), BX
-	MOVQ          bias_base+72(FP), SI
+	MOVQ          bias_base+72(FP), AX
+	MOVQ          gain_base+48(FP), DX
+	MOVQ          x_base+24(FP), BX
+	MOVQ          y_base+0(FP), SI
 	MOVQ          y_len+8(FP), CX
 	SUBQ          $0x10, CX
 	JLT           rest3
 
 whole3:
-	VMOVDQU64 (DX), Z2
+	VMOVDQU64 (BX), Z2
 	VSUBPS    Z1, Z2, Z2
 	VMULPS    Z0, Z2, Z2
-	VMOVDQU64 (BX), Z3
+	VMOVDQU64 (DX), Z3
 	VMULPS    Z3, Z2, Z2
-	VMOVDQU64 (SI), Z3
+	VMOVDQU64 (AX), Z3
 	VADDPS    Z3, Z2, Z2
-	VMOVDQU64 Z2, (AX)
-	ADDQ      $0x40, SI
-	ADDQ      $0x40, BX
-	ADDQ      $0x40, DX
+	VMOVDQU64 Z2, (SI)
 	ADDQ      $0x40, AX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, SI
 	SUBQ      $0x10, CX
 	JGE       whole3
 
@@ -609,14 +609,14 @@ rest3:
 	SHLL      CL, DI
 	DECL      DI
 	KMOVW     DI, K1
-	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z2
 	VSUBPS    Z1, Z2, Z2
 	VMULPS    Z0, Z2, Z2
-	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z2, Z2
-	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (AX), K1, Z0
 	VADDPS    Z0, Z2, Z2
-	VMOVUPS   Z2, K1, (AX)
+	VMOVUPS   Z2, K1, (SI)
 
 done3:
 	VZEROUPPER
@@ -992,22 +992,22 @@ TEXT ·normAVX2(SB), NOSPLIT, $0-112
 	VPXOR      Y2, Y2, Y2
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y4, Y4, Y4
-	MOVQ       x_base+24(FP), AX
+	MOVQ       bias_base+72(FP), AX
 	MOVQ       gain_base+48(FP), CX
-	MOVQ       bias_base+72(FP), DX
+	MOVQ       x_base+24(FP), DX
 	MOVQ       y_base+0(FP), BX
 	MOVQ       y_len+8(FP), SI
 	SUBQ       $0x10, SI
 	JLT        rest1
 
 whole1:
-	VMOVDQU (AX), Y5
+	VMOVDQU (DX), Y5
 	VADDPS  Y5, Y1, Y1
-	VMOVDQU 32(AX), Y5
+	VMOVDQU 32(DX), Y5
 	VADDPS  Y5, Y2, Y2
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, CX
 	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, SI
 	JGE     whole1
@@ -1018,13 +1018,13 @@ rest1:
 
 	// The masks of the elements there are begin as many before the zeros.
 	SHLQ       $0x02, SI
-	LEAQ       vectorConstants<>+64(SB), CX
-	SUBQ       SI, CX
-	VMOVUPS    (CX), Y5
-	VMASKMOVPS (AX), Y5, Y5
+	LEAQ       vectorConstants<>+64(SB), AX
+	SUBQ       SI, AX
+	VMOVUPS    (AX), Y5
+	VMASKMOVPS (DX), Y5, Y5
 	VADDPS     Y5, Y1, Y1
-	VMOVUPS    32(CX), Y5
-	VMASKMOVPS 32(AX), Y5, Y5
+	VMOVUPS    32(AX), Y5
+	VMASKMOVPS 32(DX), Y5, Y5
 	VADDPS     Y5, Y2, Y2
 
 done1:
@@ -1040,9 +1040,9 @@ done1:
 	MOVSS        X2, mean+104(FP)
 	VBROADCASTSS X2, Y1
 	MOVQ         bias_base+72(FP), AX
-	MOVQ         y_base+0(FP), CX
+	MOVQ         gain_base+48(FP), CX
 	MOVQ         x_base+24(FP), DX
-	MOVQ         gain_base+48(FP), BX
+	MOVQ         y_base+0(FP), BX
 	MOVQ         y_len+8(FP), SI
 	SUBQ         $0x10, SI
 	JLT          rest2
@@ -1057,9 +1057,9 @@ whole2:
 	VMULPS  Y2, Y2, Y2
 	VADDPS  Y2, Y4, Y4
 	ADDQ    $0x40, AX
-	ADDQ    $0x40, BX
-	ADDQ    $0x40, DX
 	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
 	SUBQ    $0x10, SI
 	JGE     whole2
 
@@ -1101,35 +1101,35 @@ done2:
 	VDIVSS       X2, X0, X0
 	MOVSS        X0, rstd+108(FP)
 	VBROADCASTSS X0, Y0
-	MOVQ         y_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         gain_base+48(FP), DX
-	MOVQ         bias_base+72(FP), BX
+	MOVQ         bias_base+72(FP), AX
+	MOVQ         gain_base+48(FP), CX
+	MOVQ         x_base+24(FP), DX
+	MOVQ         y_base+0(FP), BX
 	MOVQ         y_len+8(FP), SI
 	SUBQ         $0x10, SI
 	JLT          rest3
 
 whole3:
-	VMOVDQU (CX), Y2
+	VMOVDQU (DX), Y2
 	VSUBPS  Y1, Y2, Y2
 	VMULPS  Y0, Y2, Y2
-	VMOVDQU (DX), Y3
+	VMOVDQU (CX), Y3
 	VMULPS  Y3, Y2, Y2
-	VMOVDQU (BX), Y3
+	VMOVDQU (AX), Y3
 	VADDPS  Y3, Y2, Y2
-	VMOVDQU Y2, (AX)
-	VMOVDQU 32(CX), Y2
+	VMOVDQU Y2, (BX)
+	VMOVDQU 32(DX), Y2
 	VSUBPS  Y1, Y2, Y2
 	VMULPS  Y0, Y2, Y2
-	VMOVDQU 32(DX), Y3
+	VMOVDQU 32(CX), Y3
 	VMULPS  Y3, Y2, Y2
-	VMOVDQU 32(BX), Y3
+	VMOVDQU 32(AX), Y3
 	VADDPS  Y3, Y2, Y2
-	VMOVDQU Y2, 32(AX)
-	ADDQ    $0x40, BX
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, CX
+	VMOVDQU Y2, 32(BX)
 	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
 	SUBQ    $0x10, SI
 	JGE     whole3
 
@@ -1142,23 +1142,23 @@ rest3:
 	LEAQ       vectorConstants<>+64(SB), DI
 	SUBQ       SI, DI
 	VMOVUPS    (DI), Y2
-	VMASKMOVPS (CX), Y2, Y3
+	VMASKMOVPS (DX), Y2, Y3
 	VSUBPS     Y1, Y3, Y3
 	VMULPS     Y0, Y3, Y3
-	VMASKMOVPS (DX), Y2, Y4
+	VMASKMOVPS (CX), Y2, Y4
 	VMULPS     Y4, Y3, Y3
-	VMASKMOVPS (BX), Y2, Y4
+	VMASKMOVPS (AX), Y2, Y4
 	VADDPS     Y4, Y3, Y3
-	VMASKMOVPS Y3, Y2, (AX)
+	VMASKMOVPS Y3, Y2, (BX)
 	VMOVUPS    32(DI), Y2
-	VMASKMOVPS 32(CX), Y2, Y3
+	VMASKMOVPS 32(DX), Y2, Y3
 	VSUBPS     Y1, Y3, Y3
 	VMULPS     Y0, Y3, Y3
-	VMASKMOVPS 32(DX), Y2, Y0
+	VMASKMOVPS 32(CX), Y2, Y0
 	VMULPS     Y0, Y3, Y3
-	VMASKMOVPS 32(BX), Y2, Y0
+	VMASKMOVPS 32(AX), Y2, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y2, 32(AX)
+	VMASKMOVPS Y3, Y2, 32(BX)
 
 done3:
 	VZEROUPPER

@@ -1,6 +1,10 @@
 package onnx
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/qat-go/qat/internal/kernel"
+)
 
 // The arithmetic of internal/kernel in elementary operations: every sum in the same
 // order, every product rounded before it is added. What a runtime fuses or adds up in an
@@ -55,26 +59,17 @@ func (g *graph) zeros(batch value, dims ...int64) value {
 	return g.op("Expand", g.float(0), g.with("Concat", []attribute{intAttribute("axis", 0)}, batch, g.ints(dims...)))
 }
 
-// Constants of kernel.Exp.
-const (
-	expHi    = 88.72283
-	expLo    = -87.33654
-	log2e    = 1.44269504
-	ln2Hi    = 0.693359375
-	ln2Lo    = -2.12194440e-4
-	maxPower = 64 // of 2, in each half of a scaling
-)
-
 // exp is kernel.Exp. NaN gives 0: what is not finite is judged at the model's input.
 func (g *graph) exp(x value) value {
-	notOver, notUnder := g.op("LessOrEqual", x, g.float(expHi)), g.op("GreaterOrEqual", x, g.float(expLo))
+	notOver, notUnder := g.op("LessOrEqual", x, g.float(kernel.ExpHi)), g.op("GreaterOrEqual", x, g.float(kernel.ExpLo))
 	x = g.op("Where", notOver, x, g.float(0))
 	x = g.op("Where", notUnder, x, g.float(0))
-	n := g.op("Round", g.op("Mul", x, g.float(log2e)))
-	r := g.op("Sub", x, g.op("Mul", n, g.float(ln2Hi)))
-	r = g.op("Sub", r, g.op("Mul", n, g.float(ln2Lo)))
-	p := g.float(1.9875691500e-4)
-	for _, c := range []float32{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
+	n := g.op("Round", g.op("Mul", x, g.float(kernel.Log2E)))
+	r := g.op("Sub", x, g.op("Mul", n, g.float(kernel.Ln2Hi)))
+	r = g.op("Sub", r, g.op("Mul", n, g.float(kernel.Ln2Lo)))
+	coefficients := kernel.ExpCoefficients()
+	p := g.float(coefficients[0])
+	for _, c := range coefficients[1:] {
 		p = g.op("Add", g.op("Mul", p, r), g.float(c))
 	}
 	p = g.op("Mul", p, g.op("Mul", r, r))
@@ -85,6 +80,9 @@ func (g *graph) exp(x value) value {
 	p = g.op("Where", notOver, p, g.float(infinity))
 	return g.op("Where", notUnder, p, g.float(0))
 }
+
+// maxPower is the largest power of 2 in each half of exp's scaling.
+const maxPower = 64
 
 // power is 2 to the power of n, whole numbers of at most maxPower either way, from a
 // table: Pow need not be exact.

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"github.com/qat-go/qat/internal/kernel"
 	"github.com/qat-go/qat/packed"
 	"github.com/qat-go/qat/quant"
 	"github.com/qat-go/qat/spec"
@@ -17,7 +18,7 @@ func (t *translator) linear(path string, x value) value {
 	}
 	one := value("")
 	if t.spec.Numerics == spec.Edifice {
-		one = t.op("Add", t.largest(t.op("Abs", x)), t.float(edificeEpsilon))
+		one = t.op("Add", t.largest(t.op("Abs", x)), t.float(quant.EdificeEpsilon))
 		x = t.op("Div", x, one)
 	}
 	if w == nil {
@@ -34,15 +35,11 @@ func (t *translator) linear(path string, x value) value {
 	return t.rescaled(path, t.op("MatMul", x, values), one, "", bias)
 }
 
-// edificeEpsilon is quant's, of the Edifice numerics' activations.
-const edificeEpsilon = 1e-6
-
 // integers is a layer that multiplies int8 codes. They enter as unsigned bytes round a
 // zero point, for which runtimes have fast products; and weights of 8 bits too, because
 // those products of an unsigned and a signed byte saturate on CPUs without VNNI.
 func (t *translator) integers(path string, w *packed.Weight, x, bias value) value {
-	const minMax, maxCode = 1e-5, 127 // of kernel.RowScale
-	scale := t.op("Div", t.op("Max", t.largest(t.op("Abs", x)), t.float(minMax)), t.float(maxCode))
+	scale := t.op("Div", t.op("Max", t.largest(t.op("Abs", x)), t.float(kernel.MinMax)), t.float(127)) // kernel.RowScale
 	zero := t.constant(typeUint8, []byte{zeroPoint})
 	in := []value{t.unsigned(t.op("Round", t.op("Div", x, scale))), t.codes(path, w), zero}
 	switch {

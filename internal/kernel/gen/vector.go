@@ -166,7 +166,7 @@ func (e *elementwise) number(name string) reg.VecVirtual {
 
 // again lets another loop begin at the beginning.
 func (e *elementwise) again() {
-	for name := range maps.Keys(e.slice) {
+	for _, name := range slices.Sorted(maps.Keys(e.slice)) {
 		e.slice[name] = base(name)
 	}
 	e.n = Load(Param(e.first).Len(), GP64()).(reg.GPVirtual)
