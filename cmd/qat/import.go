@@ -76,6 +76,7 @@ with. docs/interop.md has names, and what was compared.`,
 	f.StringVar(&o.from, "from", "", "edifice or torch")
 	f.StringVarP(&o.dir, "output", "o", "imported", "directory for "+modelFile+" and "+latentsFile)
 	f.Var(&weightModes{model: m}, "quantize", "float, binary, ternary, int4 or int8; of some layers another, as in qat train; default: ternary with edifice, float with torch")
+	f.Lookup("quantize").DefValue = ""
 	f.IntVar(&m.NumHeads, "num-heads", m.NumHeads, "number of attention heads; divides the hidden size")
 	f.IntVar(&m.WindowSize, "window-size", m.WindowSize, "most steps of a sequence; learned positions say it too")
 	f.StringVar(&o.mapping, "mapping", "", "file with the names of a PyTorch model's parameters")
@@ -134,14 +135,19 @@ func (o *importOptions) read() (*interop.Model, error) {
 	if err != nil {
 		return nil, unprefixed(err)
 	}
+	var m *interop.Model
 	if o.from == fromEdifice {
-		return edifice.Import(f.Tensors, o.model)
+		m, err = edifice.Import(f.Tensors, o.model)
+	} else {
+		m, err = torch.Import(f.Tensors, o.model, mapping, o.classes)
 	}
-	m, err := torch.Import(f.Tensors, o.model, mapping, o.classes)
 	if err == nil && o.window != 0 && o.window != m.Spec.WindowSize {
 		err = fmt.Errorf("--window-size %d: the model has positions for %d steps", o.window, m.Spec.WindowSize)
 	}
-	return m, err
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.file, err)
+	}
+	return m, nil
 }
 
 // imported is what an import made, and the line of --json.
@@ -157,7 +163,7 @@ type imported struct {
 func runImport(o importOptions, c *console) error {
 	m, err := o.read()
 	if err != nil {
-		return fmt.Errorf("%s: %w", o.file, err)
+		return err
 	}
 	p, err := m.Pack()
 	if err != nil {
