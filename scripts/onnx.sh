@@ -6,9 +6,14 @@
 #   bash scripts/onnx.sh [WORKDIR]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for tool in npm node gcc; do
-  command -v "$tool" >/dev/null || { echo "ONNX Runtime cannot be run: $tool is missing"; exit 1; }
-done
+# need TOOL PACKAGE installs what is not there.
+need() {
+  command -v "$1" >/dev/null || { apt-get -qq update && apt-get -qq install -y "$2"; } >/dev/null 2>&1 ||
+    { echo "ONNX Runtime cannot be run: $1 is missing, and installing the package $2 failed"; exit 1; }
+}
+need gcc gcc
+need node nodejs
+need npm npm
 if [ $# -gt 0 ]; then
   mkdir -p "$1"
   work=$(cd "$1" && pwd)
