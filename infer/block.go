@@ -55,7 +55,7 @@ func (m *Model) run(w *workspace, x []float32, from, n int, caches []cache) ([]f
 	if m.positions != nil {
 		kernel.AddRow(h, h, m.positions[from*hidden:(from+n)*hidden])
 	}
-	s := span{from, n, n}
+	s := span{from, n, n, &caches[0] != &w.caches[0]}
 	for i := range m.blocks {
 		if i == len(m.blocks)-1 && m.spec.Pooling == spec.LastTimestep {
 			s.keep = 1 // nothing else is read
@@ -71,8 +71,12 @@ func (m *Model) run(w *workspace, x []float32, from, n int, caches []cache) ([]f
 }
 
 // span says which steps of a sequence a block computes: n from step from on, and
-// what follows the keys and values only for the last keep of them.
-type span struct{ from, n, keep int }
+// what follows the keys and values only for the last keep of them. Where there are steps
+// to come, keys and values are for them too.
+type span struct {
+	from, n, keep int
+	goesOn        bool
+}
 
 // run computes the kept rows of the stream, which end up in its front.
 func (b *block) run(m *Model, w *workspace, c *cache, s span) error {
@@ -116,9 +120,12 @@ func (b *block) attend(w *workspace, c *cache, s span) error {
 		b.qkv.write(qkv, in, 0, 0, 3*hidden)
 	}
 	c.grow(hidden, s.from, last)
-	values := room(&c.values, last*hidden)
-	for i := range n {
-		copy(values[(s.from+i)*hidden:], qkv.Data[i*3*hidden+2*hidden:(i+1)*3*hidden])
+	values := qkv.Columns(2*hidden, 3*hidden)
+	if s.goesOn {
+		values = kernel.Dense(room(&c.values, last*hidden), last, hidden)
+		for i := range n {
+			copy(values.Data[(s.from+i)*hidden:], qkv.Data[i*3*hidden+2*hidden:(i+1)*3*hidden])
+		}
 	}
 	keys, queries := qkv.Columns(hidden, 2*hidden), qkv.Columns(0, hidden)
 	if w.attention.Rotary != nil {

@@ -174,21 +174,24 @@ func (a Attention) Keys(transposed []float32, stride, from int, keys Matrix) {
 // Rows computes out [n, hidden] of the steps from on of one sequence, on the caller's
 // goroutine, as Forward does: from their queries [n, hidden], the transposed keys of all
 // steps, stride apart, and the values [from+n, hidden]. Queries and keys are turned.
-func (a Attention) Rows(out []float32, queries Matrix, transposed []float32, stride int, values []float32, from int) {
+func (a Attention) Rows(out []float32, queries Matrix, transposed []float32, stride int, values Matrix, from int) {
 	h, d, n := a.Hidden(), a.HeadSize, queries.Rows
 	queries.need("attention queries")
 	need("attention output", len(out), n*h)
 	need("transposed keys", len(transposed), (h-1)*stride+from+n)
-	need("attention values", len(values), (from+n)*h)
+	values.Rows, values.Cols = from+n, h
+	values.need("attention values")
 	buf := borrow(chosen.chain.high * roundUp(from+n))
 	defer scratch.Put(buf)
 	x := attendance{
 		d: d, scale: a.Scale(), epsilon: a.Epsilon,
-		queryStride: queries.Stride, keyStride: stride, valueStride: h, outStride: h,
-		careful: n > 1 && FirstNotFinite(values[(from+1)*h:(from+n)*h]) >= 0,
+		queryStride: queries.Stride, keyStride: stride, valueStride: values.Stride, outStride: h,
+	}
+	for t := from + 1; t < from+n && !x.careful; t++ {
+		x.careful = FirstNotFinite(values.Data[t*values.Stride:t*values.Stride+h]) >= 0
 	}
 	for i := 0; i < h; i += d {
-		x.query, x.keys, x.values, x.out = queries.Data[i:], transposed[i*stride:], values[i:], out[i:]
+		x.query, x.keys, x.values, x.out = queries.Data[i:], transposed[i*stride:], values.Data[i:], out[i:]
 		x.run(from, n, *buf)
 	}
 }

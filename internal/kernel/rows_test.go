@@ -64,7 +64,7 @@ func TestAttentionRows(t *testing.T) {
 							}
 							m := Matrix{turned, n, 3 * h, 3 * h}
 							a.Keys(keys, stride, from, m.Columns(h, 2*h))
-							a.Rows(got[from*h:(from+n)*h], m.Columns(0, h), keys, stride, values[:(from+n)*h], from)
+							a.Rows(got[from*h:(from+n)*h], m.Columns(0, h), keys, stride, Dense(values[:(from+n)*h], from+n, h), from)
 						}
 						sameBits(t, want, got, "%+v: %d steps at a time", a, each)
 					}
@@ -88,14 +88,11 @@ func TestAttentionCareful(t *testing.T) {
 		sameBits(t, want[:bad*h], got[:bad*h], "before")
 		assert.True(t, math.IsInf(float64(got[bad*h+5]), 1))
 
-		keys, values := make([]float32, h*steps), make([]float32, steps*h)
+		keys := make([]float32, h*steps)
 		m := Matrix{qkv, steps, 3 * h, 3 * h}
-		for i := range steps {
-			copy(values[i*h:], qkv[i*3*h+2*h:(i+1)*3*h])
-		}
 		a.Keys(keys, steps, 0, m.Columns(h, 2*h))
 		rows := make([]float32, steps*h)
-		a.Rows(rows, m.Columns(0, h), keys, steps, values, 0)
+		a.Rows(rows, m.Columns(0, h), keys, steps, m.Columns(2*h, 3*h), 0)
 		sameNumbers(t, got, rows, "Rows")
 	})
 }
@@ -116,7 +113,7 @@ func TestRows_allocations(t *testing.T) {
 		"softmax":  func() { SoftmaxRow(y, x) },
 		"turn":     func() { a.Turn(y, x, 3) },
 		"keys":     func() { a.Keys(keys, steps, 0, Dense(wide, steps, n)) },
-		"rows":     func() { a.Rows(out, Dense(wide, steps, n), keys, steps, wide, 0) },
+		"rows":     func() { a.Rows(out, Dense(wide, steps, n), keys, steps, Dense(wide, steps, n), 0) },
 		"gemm":     func() { GemmRows(Dense(out, steps, n), Dense(wide, steps, n), Dense(w, n, n)) },
 		"mean":     func() { MeanPool(y, wide, nil, 1, steps, n) },
 		"quantize": func() { _, ok := QuantizeRow(y, x); require.True(t, ok) },
@@ -141,10 +138,10 @@ func TestRows_lengths(t *testing.T) {
 		"softmax has 7 elements, needs 8":             func() { SoftmaxRow(short, x) },
 		"query or key has 7 elements, needs 8":        func() { a.Turn(x, short, 0) },
 		"turned query or key has 7 elements, needs 8": func() { a.Turn(short, x, 0) },
-		"attention output has 7 elements, needs 8":    func() { a.Rows(short, Dense(x, 1, 8), x, 1, x, 0) },
-		"attention queries has 7 elements, needs 8":   func() { a.Rows(x, Dense(short, 1, 8), x, 1, x, 0) },
-		"transposed keys has 7 elements, needs 8":     func() { a.Rows(x, Dense(x, 1, 8), short, 1, x, 0) },
-		"attention values has 7 elements, needs 8":    func() { a.Rows(x, Dense(x, 1, 8), x, 1, short, 0) },
+		"attention output has 7 elements, needs 8":    func() { a.Rows(short, Dense(x, 1, 8), x, 1, Dense(x, 1, 8), 0) },
+		"attention queries has 7 elements, needs 8":   func() { a.Rows(x, Dense(short, 1, 8), x, 1, Dense(x, 1, 8), 0) },
+		"transposed keys has 7 elements, needs 8":     func() { a.Rows(x, Dense(x, 1, 8), short, 1, Dense(x, 1, 8), 0) },
+		"attention values has 7 elements, needs 8":    func() { a.Rows(x, Dense(x, 1, 8), x, 1, Dense(short, 1, 8), 0) },
 		"attention keys has 7 elements, needs 8":      func() { a.Keys(x, 1, 0, Dense(short, 1, 8)) },
 		"bias has 7 elements, needs 8":                func() { RescaleRow(x, 1, x[:1], short) },
 		"column scales has 7 elements, needs 8":       func() { RescaleRow(x, 1, short, x) },
