@@ -78,6 +78,18 @@ func Assemble(tensors []checkpoint.Tensor, m spec.Model, classes []string, sourc
 	return result, errors.Join(faults...)
 }
 
+// HiddenSize is the length that most norms' gains and biases have, so that one of another
+// length is a fault of its own; 0 without any.
+func HiddenSize(norms []int) (size int) {
+	count := map[int]int{}
+	for _, n := range norms {
+		if count[n]++; count[n] > count[size] {
+			size = n
+		}
+	}
+	return size
+}
+
 // values are those of a parameter of a shape.
 func (s Source) values(there map[string]checkpoint.Tensor, shape []int) ([]float32, error) {
 	want := slices.Clone(shape)

@@ -90,17 +90,17 @@ func TestImport_torch(t *testing.T) {
 
 	mapping := write(t, "names.json", `{"final_norm.weight": "norm"}`)
 	for want, args := range map[string][]string{
-		"tensor norm [hidden size] is missing":                    {"--from", "torch", file, "--mapping", mapping},
-		"is not a multiple of 3 heads":                            {"--from", "torch", file, "--num-heads", "3"},
-		`--from "": want edifice or torch`:                        {file},
-		"--classes has no use with --from edifice":                {"--from", "edifice", file, "--classes", "a"},
-		"--window-size 60: the model has positions for 11 steps":  {"--from", "torch", file, "--num-heads", "2", "--window-size", "60"},
-		"the model has learned positions, tensor pos":             {"--from", "torch", file, "--num-heads", "2", "--positions", "rotary"},
-		"2 files, want one":                                       {"--from", "torch", file, file},
-		"final_norm/gamma [hidden size] is missing among 31":      {"--from", "edifice", file},
-		"not a safetensors file":                                  {"--from", "torch", mapping},
-		"--mapping: open " + filepath.Join(dir, "none"):           {"--from", "torch", file, "--mapping", filepath.Join(dir, "none")},
-		`"head.wait" is no parameter: want one of blocks.{}.attn`: {"--from", "torch", file, "--mapping", write(t, "bad.json", `{"head.wait": "x"}`)},
+		"tensor norm is missing, want shape [16], for final_norm.weight": {"--from", "torch", file, "--num-heads", "2", "--mapping", mapping},
+		"is not a multiple of 3 heads":                                   {"--from", "torch", file, "--num-heads", "3"},
+		`--from "": want edifice or torch`:                               {file},
+		"--classes has no use with --from edifice":                       {"--from", "edifice", file, "--classes", "a"},
+		"--window-size 60: the model has positions for 11 steps":         {"--from", "torch", file, "--num-heads", "2", "--window-size", "60"},
+		"the model has learned positions, tensor pos":                    {"--from", "torch", file, "--num-heads", "2", "--positions", "rotary"},
+		"2 files, want one":                                              {"--from", "torch", file, file},
+		"no norm, as final_norm/gamma [hidden size], among 31 tensors":   {"--from", "edifice", file},
+		"not a safetensors file":                                         {"--from", "torch", mapping},
+		"--mapping: open " + filepath.Join(dir, "none"):                  {"--from", "torch", file, "--mapping", filepath.Join(dir, "none")},
+		`"head.wait" is no parameter: want one of blocks.{}.attn`:        {"--from", "torch", file, "--mapping", write(t, "bad.json", `{"head.wait": "x"}`)},
 	} {
 		none := filepath.Join(dir, "none")
 		status, _, errs := command(append(append([]string{"import"}, args...), "-o", none)...)

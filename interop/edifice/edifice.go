@@ -19,9 +19,10 @@ import (
 //
 // Of m only NumHeads, WindowSize and Quantize count, which no tensor says; the rest is
 // inferred or what an Edifice model is.
-// Errors: no final norm, which says the hidden size; as interop.Assemble.
+// Errors: no norm, which says the hidden size; as interop.Assemble.
 // Source: Edifice.Meta.QAT 0.2.0.
 func Import(tensors []checkpoint.Tensor, m spec.Model) (*interop.Model, error) {
+	var norms []int
 	names := map[string]string{} // with a "/", as in the file
 	s := spec.Model{NumHeads: m.NumHeads, WindowSize: m.WindowSize, Quantize: m.Quantize, Numerics: spec.Edifice, Activations: spec.FloatActivations}
 	for _, t := range tensors {
@@ -31,8 +32,8 @@ func Import(tensors []checkpoint.Tensor, m spec.Model) (*interop.Model, error) {
 		}
 		names[name] = t.Name
 		switch {
-		case name == "final_norm/gamma" && len(t.Shape) == 1:
-			s.HiddenSize = t.Shape[0]
+		case (strings.HasSuffix(name, "/gamma") || strings.HasSuffix(name, "/beta")) && len(t.Shape) == 1:
+			norms = append(norms, t.Shape[0])
 		case name == "input_projection/kernel" && len(t.Shape) == 2:
 			s.EmbedDim = t.Shape[0]
 		}
@@ -44,8 +45,8 @@ func Import(tensors []checkpoint.Tensor, m spec.Model) (*interop.Model, error) {
 			s.NumLayers = max(s.NumLayers, n)
 		}
 	}
-	if s.HiddenSize == 0 {
-		return nil, fmt.Errorf("edifice: tensor final_norm/gamma [hidden size] is missing among %d: is this an Edifice.Meta.QAT model?", len(tensors))
+	if s.HiddenSize = interop.HiddenSize(norms); s.HiddenSize == 0 {
+		return nil, fmt.Errorf("edifice: no norm, as final_norm/gamma [hidden size], among %d tensors: is this an Edifice.Meta.QAT model?", len(tensors))
 	}
 	if s.NumLayers > len(tensors) { // which would be asked for one by one
 		return nil, fmt.Errorf("edifice: block %d among %d tensors", s.NumLayers, len(tensors))

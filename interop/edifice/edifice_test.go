@@ -154,6 +154,7 @@ func TestImport_faults(t *testing.T) {
 	const qkv, up = "qat_block_1_attn_qkv/qat_block_1_attn_qkv_weight", "qat_block_1_ffn_up/qat_block_1_ffn_up_bias"
 	all[at(qkv)].Shape = []int{24, 8}
 	all[at(up)].Name = "qat_block_1_ffn_up/bias"
+	all[at("final_norm/gamma")].Shape = []int{31}
 	all = append(all, checkpoint.Tensor{Name: "extra", Shape: []int{1}, Values: []float32{1}})
 	_, err := Import(all, g.spec(t))
 	require.Error(t, err)
@@ -162,15 +163,16 @@ func TestImport_faults(t *testing.T) {
 		"tensor " + up + " is missing, want shape [32], for blocks.0.ffn.up.bias",
 		"tensor qat_block_1_ffn_up/bias [32]: the model has no such parameter",
 		"tensor extra [1]: the model has no such parameter",
+		"tensor final_norm/gamma: shape [31], want [8], for final_norm.weight",
 	} {
 		assert.ErrorContains(t, err, want)
 	}
-	assert.Equal(t, 4, len(strings.Split(err.Error(), "\n")))
+	assert.Equal(t, 5, len(strings.Split(err.Error(), "\n")))
 
 	_, err = Import(g.tensors("/"), spec.Model{NumHeads: 3, WindowSize: 5, Quantize: quant.Ternary})
 	assert.ErrorContains(t, err, "heads")
 	_, err = Import(all[:0], g.spec(t))
-	assert.ErrorContains(t, err, "final_norm/gamma [hidden size] is missing")
+	assert.ErrorContains(t, err, "no norm, as final_norm/gamma [hidden size], among 0 tensors")
 	twice := append(g.tensors("/"), checkpoint.Tensor{Name: "final_norm.gamma", Shape: []int{8}, Values: make([]float32, 8)})
 	_, err = Import(twice, g.spec(t))
 	assert.ErrorContains(t, err, "are one parameter")

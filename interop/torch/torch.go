@@ -80,7 +80,7 @@ func ParseMapping(text []byte) (Mapping, error) {
 // Of m all counts but what the tensors say: EmbedDim, HiddenSize, NumLayers, and with
 // positions among them Positions and WindowSize. Classes names the outputs of the head;
 // nil gives them numbers for names.
-// Errors: no final norm, which says the hidden size; rotary positions beside learned ones;
+// Errors: no norm, which says the hidden size; rotary positions beside learned ones;
 // names for more or fewer outputs; as interop.Assemble.
 func Import(tensors []checkpoint.Tensor, m spec.Model, mapping Mapping, classes []string) (*interop.Model, error) {
 	shapes := map[string][]int{}
@@ -88,16 +88,32 @@ func Import(tensors []checkpoint.Tensor, m spec.Model, mapping Mapping, classes 
 		shapes[t.Name] = t.Shape
 	}
 	first := func(param string) []int { return shapes[mapping.names(param)[0]] }
-	norm := first("final_norm.weight")
-	if len(norm) != 1 {
-		return nil, fmt.Errorf("torch: tensor %s [hidden size] is missing among %d: a mapping file names it", mapping.names("final_norm.weight")[0], len(tensors))
+	var norms []int
+	add := func(layer string) bool {
+		found := false
+		for _, kind := range []string{".weight", ".bias"} {
+			if shape := first(layer + kind); len(shape) == 1 {
+				norms, found = append(norms, shape[0]), true
+			}
+		}
+		return found
 	}
-	m.HiddenSize, m.EmbedDim, m.NumLayers = norm[0], norm[0], 0
+	add("final_norm")
+	m.NumLayers = 0
+	for {
+		block := fmt.Sprintf("blocks.%d.", m.NumLayers)
+		attn, ffn := add(block+"attn_norm"), add(block+"ffn_norm")
+		if !attn && !ffn {
+			break
+		}
+		m.NumLayers++
+	}
+	m.HiddenSize = interop.HiddenSize(norms)
+	if m.EmbedDim = m.HiddenSize; m.HiddenSize == 0 {
+		return nil, fmt.Errorf("torch: no norm, as %s [hidden size], among %d tensors: a mapping file names it", mapping.names("final_norm.weight")[0], len(tensors))
+	}
 	if in := first("input_projection.weight"); len(in) == 2 {
 		m.EmbedDim = in[1]
-	}
-	for first(fmt.Sprintf("blocks.%d.attn_norm.weight", m.NumLayers)) != nil {
-		m.NumLayers++
 	}
 	if positions := first("positions.weight"); len(positions) == 2 {
 		if m.Positions == spec.Rotary {

@@ -116,7 +116,10 @@ func TestImport_mapping(t *testing.T) {
 	_, err = Import(renamed[1:], floatSpec, mapping, nil)
 	require.ErrorContains(t, err, renamed[0].Name)
 	_, err = Import(tensors(t), floatSpec, mapping, nil)
-	require.ErrorContains(t, err, "tensor norm.g [hidden size] is missing")
+	require.ErrorContains(t, err, "tensor norm.g is missing, want shape [16], for final_norm.weight")
+	require.ErrorContains(t, err, "tensor lnf.weight [16]: the model has no such parameter")
+	_, err = Import(nil, floatSpec, mapping, nil)
+	require.ErrorContains(t, err, "no norm, as norm.g [hidden size], among 0 tensors")
 }
 
 func TestImport_faults(t *testing.T) {
