@@ -42,8 +42,6 @@ var vectorCases = map[string]func(y, a, b, c []float32) []float32{
 		}
 		return nil
 	},
-	"sum":         func(y, a, b, c []float32) []float32 { return []float32{Sum(a)} },
-	"sum_squares": func(y, a, b, c []float32) []float32 { return []float32{sumSquares(a, 0.25)} },
 	"norm": func(y, a, b, c []float32) []float32 {
 		mean, rstd := Norm{Eps: 1e-5}.Row(y, a, b, c)
 		return []float32{mean, rstd}
@@ -208,7 +206,7 @@ func TestVectors_allocations(t *testing.T) {
 }
 
 func BenchmarkVectors(b *testing.B) {
-	for _, name := range []string{"silu", "softmax", "sum", "sum_squares", "norm", "add", "rescale", "largest_bits", "quantize"} {
+	for _, name := range []string{"silu", "softmax", "norm", "add", "rescale", "largest_bits", "quantize"} {
 		for _, v := range variants {
 			b.Run(name+"/"+v.name, func(b *testing.B) {
 				defer func(before variant) { chosen = before }(chosen)
