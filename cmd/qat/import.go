@@ -39,7 +39,6 @@ var torchFlags = []string{"mapping", "classes", "positions", "pooling", "granula
 func importCommand() *cobra.Command {
 	o := importOptions{model: qat.RecommendedDefaults()}
 	m := &o.model
-	m.Quantize = qat.Ternary
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Make a model of another program's weights",
@@ -207,8 +206,8 @@ func runImport(o importOptions, c *console) error {
 	writeLines(c, append(lines,
 		[2]string{"packed model", made.File + ": " + made.modelSize.String()},
 		[2]string{"latents", made.Latents},
-		[2]string{"train on", fmt.Sprintf("qat train --init %s --quantize %s --numerics %v --positions %v --pooling %v --hidden-size %d --num-layers %d --num-heads %d --data ...",
-			shellQuote(o.dir), s.WeightModes(), s.Numerics, s.Positions, s.Pooling, s.HiddenSize, s.NumLayers, s.NumHeads)}))
+		[2]string{"train on", fmt.Sprintf("qat train --init %s --quantize %s --numerics %v --positions %v --pooling %v --granularity %v --hidden-size %d --num-layers %d --num-heads %d --data ...",
+			shellQuote(o.dir), s.WeightModes(), s.Numerics, s.Positions, s.Pooling, s.Granularity, s.HiddenSize, s.NumLayers, s.NumHeads)}))
 	return nil
 }
 
