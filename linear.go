@@ -34,6 +34,7 @@ type linear struct {
 	rowScale   []float32
 	rows8      kernel.IntRows     // x, with int8 activations
 	layers     []*kernel.IntLayer // of parts
+	lookups    []*kernel.Lookup   // likewise, where they are used
 	xhat, what []float32          // the values that codes stand for; see inputValues, weightValues
 
 	ctrl       *control  // nil where nothing is blended
@@ -214,15 +215,14 @@ func (l *linear) readRow(i int, x []float32) bool {
 // forward, dx = dy*ŵᵀ, dw = x̂ᵀ*dy, db = the column sums of dy.
 func (l *linear) backward(grads, in [][]float32, dout []float32) error {
 	dx, dw, db := grads[0], grads[1], grads[2]
-	xhat, what := l.xmix, l.wmix
+	xhat := l.xmix
 	if !l.blended() {
-		xhat, what = l.inputValues(), l.weightValues()
+		xhat = l.inputValues()
 	}
 	for i, p := range l.parts {
 		dy := p.of(dout, l.rows, l.out)
-		w := kernel.Dense(what, l.in, l.out).Columns(p.lo, p.hi)
 		// The first part covers every row.
-		kernel.Gemm(kernel.Dense(dx, l.rows, l.in).EveryLast(p.every), dy, w, false, true, i > 0)
+		l.inputGradient(kernel.Dense(dx, l.rows, l.in).EveryLast(p.every), dy, i, i > 0)
 		x := kernel.Dense(xhat, l.rows, l.in).EveryLast(p.every)
 		kernel.Gemm(kernel.Dense(dw, l.in, l.out).Columns(p.lo, p.hi), x, dy, true, false, false)
 		kernel.ColumnSums(db[p.lo:p.hi], dy.Data, dy.Rows, dy.Cols, dy.Stride)
@@ -233,6 +233,24 @@ func (l *linear) backward(grads, in [][]float32, dout []float32) error {
 	}
 	l.pass(dw, in[1], clipped)
 	return nil
+}
+
+// inputGradient writes dy*ŵᵀ of a part to dx, or adds it.
+func (l *linear) inputGradient(dx, dy kernel.Matrix, i int, add bool) {
+	p, what := l.parts[i], l.wmix
+	switch {
+	case l.blended():
+	case (l.mode == Binary || l.mode == Ternary) && kernel.HasLookup(l.in, l.mode.Bits()):
+		if len(l.lookups) == i {
+			l.lookups = append(l.lookups, kernel.NewLookup(l.in, p.hi-p.lo, l.mode.Bits()))
+		}
+		l.lookups[i].SetCodes(kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi))
+		l.lookups[i].Multiply(dx, dy, columns(l.factors(), p), add)
+		return
+	default:
+		what = l.weightValues()
+	}
+	kernel.Gemm(dx, dy, kernel.Dense(what, l.in, l.out).Columns(p.lo, p.hi), false, true, add)
 }
 
 // weightValues returns the values that the codes in l.w stand for.

@@ -5,12 +5,13 @@ package kernel
 import "golang.org/x/sys/cpu"
 
 //go:generate go -C gen run . -set gemm -out ../gen_gemm_amd64.s -stubs ../gen_gemm_amd64.go -pkg kernel
+//go:generate go -C gen run . -set lookup -out ../gen_lookup_amd64.s -stubs ../gen_lookup_amd64.go -pkg kernel
 
 func fastVariants() (v []variant) {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
 		return nil
 	}
-	x := variant{name: "avx2", ints: &intAVX2, vector: vectorAVX2, train: trainAVX2}
+	x := variant{name: "avx2", lookup: lookupGeneric, ints: &intAVX2, vector: vectorAVX2, train: trainAVX2}
 	x.gemm = gemmKernel{
 		tile: gemmAVX2, high: 6, wide: 16, grain: 1 << 20,
 		pack: packKernel{spread: spreadAVX2, lanes: 8, transpose: transposeAVX2},
@@ -31,6 +32,9 @@ func fastVariants() (v []variant) {
 	x.gemm = gemmKernel{
 		tile: gemmAVX512, high: 12, wide: 32, grain: 1 << 21,
 		pack: packKernel{spread: spreadAVX512, lanes: 16, transpose: transposeAVX2},
+	}
+	if cpu.X86.HasBMI2 {
+		x.lookup = lookupKernel{fast: true, tables: lookupTablesAVX512, tile: lookupTileAVX512, index: lookupIndexAVX512}
 	}
 	x.chain = x.gemm
 	x.chain.tile, x.chain.row = chainAVX512, chainRowAVX512

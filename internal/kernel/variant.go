@@ -8,13 +8,14 @@ type variant struct {
 	// gemm and chain are products of float32: with each product fused with its sum,
 	// where the CPU can, and with each rounded before.
 	gemm, chain gemmKernel
+	lookup      lookupKernel
 	ints        *intKernel
 	vector      vectorKernel
 	train       trainKernel
 }
 
 // variants are those that this build has and this CPU can run, the best last.
-var variants = append([]variant{{name: "generic", gemm: gemmGeneric, chain: gemmGeneric, ints: &intGeneric}}, fastVariants()...)
+var variants = append([]variant{{name: "generic", gemm: gemmGeneric, chain: gemmGeneric, lookup: lookupGeneric, ints: &intGeneric}}, fastVariants()...)
 
 // chosen is the variant in use. The environment's QAT_KERNEL (generic, avx2,
 // avx512) names another than the best; a name that cannot be had changes nothing.

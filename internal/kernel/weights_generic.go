@@ -69,19 +69,22 @@ func Signs(y, w []float32) {
 // Scale writes x times its factor to y; they may be one. Shapes: as [Codes].
 func Scale(y, x, factors []float32) {
 	needScales(len(y), len(x), len(factors))
-	columnRows(len(x), factors, func(lo, hi int) {
-		y, x, i := y[lo:hi], x[lo:hi], 0
-		if n := whole(len(x)); n > 0 && chosen.train.scale != nil {
-			if i = n; len(factors) == 1 {
-				chosen.train.scale(y[:n], x[:n], factors[0])
-			} else {
-				chosen.train.scaleEach(y[:n], x[:n], factors[:n])
-			}
+	columnRows(len(x), factors, func(lo, hi int) { scaleRow(y[lo:hi], x[lo:hi], factors) })
+}
+
+// scaleRow is Scale of elements that have one factor, or each its own.
+func scaleRow(y, x, factors []float32) {
+	i := 0
+	if n := whole(len(x)); n > 0 && chosen.train.scale != nil {
+		if i = n; len(factors) == 1 {
+			chosen.train.scale(y[:n], x[:n], factors[0])
+		} else {
+			chosen.train.scaleEach(y[:n], x[:n], factors[:n])
 		}
-		for ; i < len(x); i++ {
-			y[i] = x[i] * factor(factors, i)
-		}
-	})
+	}
+	for ; i < len(x); i++ {
+		y[i] = x[i] * factor(factors, i)
+	}
 }
 
 // factor is that of column j, or of all.

@@ -25,6 +25,12 @@ var sets = map[string]func(){
 		spread("spreadAVX512", 16, func() reg.VecVirtual { return ZMM() })
 		spread("spreadAVX2", 8, func() reg.VecVirtual { return YMM() })
 	},
+	"lookup": func() {
+		t := newTable("lookupConstants")
+		lookupTables(t)
+		lookupTile(t)
+		lookupIndex(t)
+	},
 	"vector": vectorSet,
 	"train":  trainSet,
 	"int": func() {

@@ -65,26 +65,33 @@ func (s vectors) byteOf(b uint64, v reg.VecVirtual) {
 // table holds constants as whole vectors, and where each is.
 type table struct {
 	name string
-	at   map[uint32]int
+	at   map[[16]uint32]int
 	mem  Mem
 }
 
 func newTable(name string) *table {
-	return &table{name: name, at: map[uint32]int{}, mem: GLOBL(name, RODATA|NOPTR)}
+	return &table{name: name, at: map[[16]uint32]int{}, mem: GLOBL(name, RODATA|NOPTR)}
 }
 
-// bits is a vector of one constant.
-func (t *table) bits(b uint32) Mem {
-	at, ok := t.at[b]
+// words is a vector of constants, over and over.
+func (t *table) words(w ...uint32) Mem {
+	var vector [16]uint32
+	for i := range vector {
+		vector[i] = w[i%len(w)]
+	}
+	at, ok := t.at[vector]
 	if !ok {
 		at = 64 * len(t.at)
-		t.at[b] = at
-		for i := range 16 {
-			DATA(at+4*i, U32(b))
+		t.at[vector] = at
+		for i, w := range vector {
+			DATA(at+4*i, U32(w))
 		}
 	}
 	return t.mem.Offset(at)
 }
+
+// bits is a vector of one constant.
+func (t *table) bits(b uint32) Mem { return t.words(b) }
 
 func (t *table) float(x float32) Mem { return t.bits(math.Float32bits(x)) }
 
