@@ -82,7 +82,7 @@ func TestFiniteDifferences(t *testing.T) {
 
 	t.Run("layer_norm", func(t *testing.T) {
 		for _, floor := range []bool{false, true} {
-			b := &norm{Norm: kernel.Norm{Eps: spec.NormEpsilon, Floor: floor}, mean: make([]float32, n/cols), rstd: make([]float32, n/cols)}
+			b := &norm{Norm: kernel.Norm{Eps: spec.NormEpsilon, Floor: floor}, batch: 1, mean: make([]float32, n/cols), rstd: make([]float32, n/cols)}
 			requireFinite(t, b, n, 0, normals(1, n), normals(2, cols), normals(3, cols))
 		}
 	})

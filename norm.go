@@ -11,6 +11,7 @@ import (
 type norm struct {
 	kernel.Norm
 	path       string
+	batch      int // the first axis
 	mean, rstd []float32
 }
 
@@ -25,7 +26,11 @@ func (n *norm) forward(out []float32, in [][]float32) error {
 }
 
 func (n *norm) backward(grads, in [][]float32, dout []float32) error {
-	n.Backward(grads[0], grads[1], grads[2], dout, in[0], in[1], n.mean, n.rstd)
+	var joins []float32 // of the last steps of each sequence
+	if len(in) > 3 {
+		joins = in[3]
+	}
+	n.Backward(grads[0], grads[1], grads[2], dout, in[0], in[1], n.mean, n.rstd, joins, n.batch)
 	return nil
 }
 
@@ -39,7 +44,7 @@ func (b *builder) norm(x *gorgonia.Node, path string) *gorgonia.Node {
 	rows := product(shape) / shape[len(shape)-1]
 	n := &norm{
 		Norm: kernel.Norm{Eps: spec.NormEpsilon, Floor: b.spec.Numerics == Edifice},
-		path: path, mean: make([]float32, rows), rstd: make([]float32, rows),
+		path: path, batch: shape[0], mean: make([]float32, rows), rstd: make([]float32, rows),
 	}
 	return b.add("layer_norm", path, n, shape, x, gain, bias)
 }

@@ -19,7 +19,8 @@ type body interface {
 	// forward writes every element of out.
 	forward(out []float32, in [][]float32) error
 	// backward writes the gradient of each differentiable input to grads, whose
-	// entries for the others are nil.
+	// entries for the others are nil. Where in has one slice more than there are inputs,
+	// it is added to the gradient of the first: what joins it; see op.joins.
 	backward(grads, in [][]float32, dout []float32) error
 }
 
@@ -92,6 +93,12 @@ type op struct {
 	in     [][]float32
 	// lead, where set, is the training step that each forward run begins.
 	lead *control
+	// via, where set, is an op with the same first input, which leads to the second. The
+	// gradient of the two by the first input is one node then, via's: no other node
+	// has to add them, which Gorgonia would do on one core.
+	via *op
+	// joins is the gradient that came here so.
+	joins *gorgonia.Node
 }
 
 // input is what an op knows of one of its inputs.

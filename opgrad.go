@@ -8,11 +8,11 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// DiffWRT says which inputs have a gradient.
+// DiffWRT says which inputs have a gradient that comes from here.
 func (o *op) DiffWRT(n int) []bool {
 	diff := make([]bool, n)
 	for i := range min(n, len(o.inputs)) {
-		diff[i] = o.inputs[i].diff
+		diff[i] = o.inputs[i].diff && !(i == 0 && o.via != nil)
 	}
 	return diff
 }
@@ -20,9 +20,19 @@ func (o *op) DiffWRT(n int) []bool {
 // SymDiff adds one node that computes every gradient and returns the first, and a
 // node for each of the others that hands it on.
 func (o *op) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	if o.via != nil {
+		// A sum: both gradients are the upstream one. via, which this op depends on, is
+		// differentiated later.
+		o.via.joins = grad
+		return gorgonia.Nodes{nil, grad}, nil
+	}
 	b := &gradOp{ident: ident{kind: o.kind + "_grad", path: o.path}, of: o, gradType: grad.Type()}
 	b.grads, b.slices = o.newGrads()
 	children := append(append(gorgonia.Nodes{}, inputs...), output, grad)
+	if o.joins != nil {
+		b.joinsType = o.joins.Type()
+		children = append(children, o.joins)
+	}
 	grads := make(gorgonia.Nodes, len(inputs))
 	var whole *gorgonia.Node
 	var err error
@@ -110,25 +120,36 @@ func accumulate(n *gorgonia.Node, grad []float32) error {
 }
 
 // gradOp computes the gradients of an op. Its inputs are the op's, the op's
-// output, which keeps it behind the forward run, and the upstream gradient.
+// output, which keeps it behind the forward run, the upstream gradient, and where there
+// is one the gradient that joins.
 type gradOp struct {
 	ident
-	of       *op
-	gradType hm.Type
-	grads    []*result
-	slices   [][]float32
-	first    *result
-	spare    []float32
+	of        *op
+	gradType  hm.Type
+	joinsType hm.Type // nil for none
+	grads     []*result
+	slices    [][]float32
+	first     *result
+	spare     [2][]float32
 }
 
-func (b *gradOp) Arity() int { return len(b.of.inputs) + 2 }
+func (b *gradOp) Arity() int {
+	if b.joinsType != nil {
+		return len(b.of.inputs) + 3
+	}
+	return len(b.of.inputs) + 2
+}
 
 func (b *gradOp) Type() hm.Type {
 	var types []hm.Type
 	for _, in := range b.of.inputs {
 		types = append(types, in.typ)
 	}
-	return hm.NewFnType(append(types, b.of.out.typ(), b.gradType, b.first.typ())...)
+	types = append(types, b.of.out.typ(), b.gradType)
+	if b.joinsType != nil {
+		types = append(types, b.joinsType)
+	}
+	return hm.NewFnType(append(types, b.first.typ())...)
 }
 
 func (b *gradOp) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) {
@@ -137,17 +158,25 @@ func (b *gradOp) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) {
 
 func (b *gradOp) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	n := len(b.of.inputs)
-	if len(values) != n+2 {
-		return nil, fmt.Errorf("qat: %s: gradient of %d inputs, want %d", b.path, len(values)-2, n)
+	if len(values) != b.Arity() {
+		return nil, fmt.Errorf("qat: %s: gradient of %d values, want %d", b.path, len(values), b.Arity())
 	}
 	if err := b.of.read(values[:n], false); err != nil {
 		return nil, err
 	}
-	dout, err := elements(values[n+1], len(b.of.out.data), &b.spare)
+	dout, err := elements(values[n+1], len(b.of.out.data), &b.spare[0])
 	if err != nil {
 		return nil, fmt.Errorf("qat: %s: upstream gradient: %w", b.path, err)
 	}
-	if err := b.of.body.backward(b.slices, b.of.in, dout); err != nil {
+	in := b.of.in
+	if b.joinsType != nil {
+		joins, err := elements(values[n+2], values[n+2].Shape().TotalSize(), &b.spare[1])
+		if err != nil {
+			return nil, fmt.Errorf("qat: %s: gradient that joins: %w", b.path, err)
+		}
+		in = append(in[:n:n], joins)
+	}
+	if err := b.of.body.backward(b.slices, in, dout); err != nil {
 		return nil, b.of.fault(err)
 	}
 	return b.first.value(), nil

@@ -29,10 +29,15 @@ func (r residual) backward(grads, _ [][]float32, dout []float32) error {
 	return nil
 }
 
-func (b *builder) residual(stream, branch *gorgonia.Node, path string) *gorgonia.Node {
+// residual adds the sum of a stream and a branch, whose first node is norm.
+func (b *builder) residual(stream, norm, branch *gorgonia.Node, path string) *gorgonia.Node {
 	if b.err != nil {
 		return nil
 	}
 	s, k := stream.Shape(), branch.Shape()
-	return b.add("residual", path, residual{s[0], s[1], k[1], s[2]}, k.Clone(), stream, branch)
+	n := b.add("residual", path, residual{s[0], s[1], k[1], s[2]}, k.Clone(), stream, branch)
+	if b.err == nil {
+		n.Op().(*op).via = norm.Op().(*op)
+	}
+	return n
 }

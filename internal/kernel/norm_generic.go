@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Norm is a layer norm over the last axis.
 //
@@ -56,10 +59,16 @@ func (n Norm) Row(y, x, gain, bias []float32) (mean, rstd float32) {
 	return mean, rstd
 }
 
-// Backward writes the gradients of Forward's x, gain and bias.
-func (n Norm) Backward(dx, dgain, dbias, dy, x, gain, mean, rstd []float32) {
+// Backward writes the gradients of Forward's x, gain and bias. To that of x it adds
+// joins, a gradient of the last rows of each of batch sequences; nil is none.
+func (n Norm) Backward(dx, dgain, dbias, dy, x, gain, mean, rstd, joins []float32, batch int) {
 	cols := len(gain)
 	rows := len(mean)
+	steps := rows / max(batch, 1)
+	keep := len(joins) / max(batch*cols, 1)
+	if keep > steps || batch*keep*cols != len(joins) || batch*steps != rows {
+		panic(fmt.Sprintf("kernel: a gradient of %d elements joins %d rows of %d in %d sequences", len(joins), rows, cols, batch))
+	}
 	need("norm input", len(x), rows*cols)
 	need("norm input gradient", len(dx), rows*cols)
 	need("norm upstream gradient", len(dy), rows*cols)
@@ -76,6 +85,10 @@ func (n Norm) Backward(dx, dgain, dbias, dy, x, gain, mean, rstd []float32) {
 		for i := lo; i < hi; i++ {
 			xr, dyr, dxr := x[i*cols:(i+1)*cols], dy[i*cols:(i+1)*cols], dx[i*cols:(i+1)*cols]
 			n.rowBackward(dxr, pg, pb, dyr, xr, gain, mean[i], rstd[i])
+			if late := i%steps - (steps - keep); late >= 0 {
+				at := (i/steps*keep + late) * cols
+				AddRow(dxr, dxr, joins[at:at+cols])
+			}
 		}
 	})
 	clear(dgain)

@@ -158,7 +158,7 @@ func TestNormBackward(t *testing.T) {
 		y, mean, rstd := make([]float32, len(x)), make([]float32, rows), make([]float32, rows)
 		n.Forward(y, mean, rstd, x, gain, bias)
 		dx, dgain, dbias := guarded(t, len(x)), guarded(t, cols), guarded(t, cols)
-		n.Backward(dx, dgain, dbias, dy, x, gain, mean, rstd)
+		n.Backward(dx, dgain, dbias, dy, x, gain, mean, rstd, nil, 1)
 		wantX, wantGain, wantBias := normGradients(x, gain, bias, dy, false)
 		within(t, wantX, dx, normGradTolerance, "dx of %dx%d", rows, cols)
 		within(t, wantGain, dgain, normGradTolerance, "dgain of %dx%d", rows, cols)
@@ -175,7 +175,7 @@ func TestNormBackwardThreads(t *testing.T) {
 	var want []float32
 	withProcs(func(procs int) {
 		dx, dgain, dbias := guarded(t, len(x)), guarded(t, cols), guarded(t, cols)
-		Norm{Eps: normEps}.Backward(dx, dgain, dbias, dy, x, gain, mean, rstd)
+		Norm{Eps: normEps}.Backward(dx, dgain, dbias, dy, x, gain, mean, rstd, nil, 1)
 		got := slices.Concat(dx, dgain, dbias)
 		if want == nil {
 			want = got
@@ -208,7 +208,7 @@ func TestNormEdifice(t *testing.T) {
 			n.Forward(y, mean, rstd, x, gain, bias)
 			within(t, wide(c.Output.Data), y, edificeTolerance, "output")
 			dx, dgain, dbias := guarded(t, len(x)), guarded(t, cols), guarded(t, cols)
-			n.Backward(dx, dgain, dbias, c.Cotangent.Data, x, gain, mean, rstd)
+			n.Backward(dx, dgain, dbias, c.Cotangent.Data, x, gain, mean, rstd, nil, 1)
 			within(t, wide(c.GradInput.Data), dx, edificeTolerance, "grad_input")
 			within(t, wide(c.GradGamma.Data), dgain, edificeTolerance, "grad_gamma")
 			within(t, wide(c.GradBeta.Data), dbias, edificeTolerance, "grad_beta")
@@ -226,10 +226,10 @@ func TestNormShort(t *testing.T) {
 	panicsWith(t, "y", rows*cols-1, rows*cols, func() { n.Forward(short, row, row, full, col, col) })
 	panicsWith(t, "rstd", rows-1, rows, func() { n.Forward(full, row, shortRow, full, col, col) })
 	panicsWith(t, "bias", cols-1, cols, func() { n.Forward(full, row, row, full, col, shortCol) })
-	panicsWith(t, "dx", rows*cols-1, rows*cols, func() { n.Backward(short, col, col, full, full, col, row, row) })
-	panicsWith(t, "dgain", cols-1, cols, func() { n.Backward(full, shortCol, col, full, full, col, row, row) })
-	panicsWith(t, "dbias", cols-1, cols, func() { n.Backward(full, col, shortCol, full, full, col, row, row) })
-	panicsWith(t, "dy", rows*cols-1, rows*cols, func() { n.Backward(full, col, col, short, full, col, row, row) })
-	panicsWith(t, "x", rows*cols-1, rows*cols, func() { n.Backward(full, col, col, full, short, col, row, row) })
-	panicsWith(t, "rstd", rows-1, rows, func() { n.Backward(full, col, col, full, full, col, row, shortRow) })
+	panicsWith(t, "dx", rows*cols-1, rows*cols, func() { n.Backward(short, col, col, full, full, col, row, row, nil, 1) })
+	panicsWith(t, "dgain", cols-1, cols, func() { n.Backward(full, shortCol, col, full, full, col, row, row, nil, 1) })
+	panicsWith(t, "dbias", cols-1, cols, func() { n.Backward(full, col, shortCol, full, full, col, row, row, nil, 1) })
+	panicsWith(t, "dy", rows*cols-1, rows*cols, func() { n.Backward(full, col, col, short, full, col, row, row, nil, 1) })
+	panicsWith(t, "x", rows*cols-1, rows*cols, func() { n.Backward(full, col, col, full, short, col, row, row, nil, 1) })
+	panicsWith(t, "rstd", rows-1, rows, func() { n.Backward(full, col, col, full, full, col, row, shortRow, nil, 1) })
 }
