@@ -80,15 +80,12 @@ func (b *builder) block(h *gorgonia.Node, path string, keep int) *gorgonia.Node 
 	a := b.linear(n, path+".attn.qkv", s, keysThenQueries)
 	a = b.attention(a, path+".attn", keep)
 	a = b.linear(a, path+".attn.out", s, whole)
-	a = b.dropout(a, path+".attn.dropout", steps)
-	h = b.residual(h, n, a, path+".attn.residual")
+	h = b.residual(h, n, a, path+".attn.residual", path+".attn.dropout", steps)
 	n = b.norm(h, path+".ffn_norm")
 	f := b.linear(n, path+".ffn.up", s, whole)
-	f = b.silu(f, path+".ffn")
-	f = b.dropout(f, path+".ffn.dropout", steps)
+	f = b.silu(f, path+".ffn", path+".ffn.dropout", steps)
 	f = b.linear(f, path+".ffn.down", s, whole)
-	f = b.dropout(f, path+".ffn.out_dropout", steps)
-	return b.residual(h, n, f, path+".ffn.residual")
+	return b.residual(h, n, f, path+".ffn.residual", path+".ffn.out_dropout", steps)
 }
 
 // take sets a size to the one that a node has; an explicit option that says

@@ -7,7 +7,8 @@ import (
 
 // dropout zeroes elements at random in training and scales the others up; in
 // evaluation it is the identity. Its mask is drawn anew from (seed, step, path,
-// element) each time it is needed, never stored.
+// element) each time it is needed, never stored. It is an op of its own or a part of
+// another: see silu and residual.
 // Source: Srivastava et al. 2014, JMLR 15.
 type dropout struct {
 	ctrl *control
@@ -17,36 +18,55 @@ type dropout struct {
 	batch, steps, keep, cols int
 
 	training bool // what the forward run was, for its backward run
-	key      kernel.Key
+	drawn    kernel.Dropout
 }
 
 func (d *dropout) forward(out []float32, in [][]float32) error {
-	d.training = d.ctrl.training.Load()
-	d.key = kernel.NewKey(d.ctrl.seed, d.ctrl.step.Load(), d.path)
-	d.mask(out, in[0])
+	d.draw().Apply(out, in[0])
 	return nil
 }
 
 func (d *dropout) backward(grads, _ [][]float32, dout []float32) error {
-	d.mask(grads[0], dout)
+	d.last().Apply(grads[0], dout)
 	return nil
 }
 
-func (d *dropout) mask(y, x []float32) {
-	if !d.training {
-		copy(y, x)
-		return
+// draw returns a forward run's mask, nil in evaluation or of no dropout.
+func (d *dropout) draw() *kernel.Dropout {
+	if d == nil {
+		return nil
 	}
-	kernel.Dropout(y, x, d.key, d.p, d.batch, d.steps, d.keep, d.cols)
+	d.training = d.ctrl.training.Load()
+	d.drawn = kernel.Dropout{
+		Key: kernel.NewKey(d.ctrl.seed, d.ctrl.step.Load(), d.path),
+		P:   d.p, Batch: d.batch, Steps: d.steps, Keep: d.keep, Cols: d.cols,
+	}
+	return d.last()
 }
 
-// dropout adds dropout to x [B, keep, cols], the last keep of steps rows; with
-// probability 0 it adds nothing.
-func (b *builder) dropout(x *gorgonia.Node, path string, steps int) *gorgonia.Node {
+// last is what draw returned.
+func (d *dropout) last() *kernel.Dropout {
+	if d == nil || !d.training {
+		return nil
+	}
+	return &d.drawn
+}
+
+// newDropout returns dropout of x [B, keep, cols], the last keep of steps rows; nil where
+// its probability is 0.
+func (b *builder) newDropout(x *gorgonia.Node, path string, steps int) *dropout {
 	if b.err != nil || b.spec.Dropout == 0 {
-		return x
+		return nil
 	}
 	s := x.Shape()
-	d := &dropout{ctrl: b.ctrl, path: path, p: b.spec.Dropout, batch: s[0], steps: steps, keep: s[1], cols: s[2]}
-	return b.add("dropout", path, d, s.Clone(), x)
+	return &dropout{ctrl: b.ctrl, path: path, p: b.spec.Dropout, batch: s[0], steps: steps, keep: s[1], cols: s[2]}
+}
+
+// dropout adds dropout to x, if there is any.
+func (b *builder) dropout(x *gorgonia.Node, path string, steps int) *gorgonia.Node {
+	d := b.newDropout(x, path, steps)
+	if d == nil {
+		return x
+	}
+	return b.add("dropout", path, d, x.Shape().Clone(), x)
 }

@@ -2,38 +2,48 @@ package qat_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/qat-go/qat"
+	"github.com/qat-go/qat/internal/kernel"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
 )
 
-// dropRig is a block in a graph with the values of its dropouts in sight.
+// dropRig is a block in a graph with the values around its dropouts in sight.
 type dropRig struct {
 	*qat.Layer
 	x      *G.Node
 	vm     G.VM
-	values map[string]*[2]G.Value // before and after
+	p      float64
+	values map[string]*dropValues
 }
+
+// dropValues are what a dropout takes, what its op returns, and the stream that a
+// residual adds it to; the activation's dropout has none, and takes the activation.
+type dropValues struct{ before, after, stream G.Value }
 
 func newDropRig(t *testing.T, p float64, options ...qat.Option) *dropRig {
 	t.Helper()
 	g := G.NewGraph()
-	r := &dropRig{x: random(g, 1, "x", 11, 13, 22), values: map[string]*[2]G.Value{}}
+	r := &dropRig{x: random(g, 1, "x", 11, 13, 22), p: p, values: map[string]*dropValues{}}
 	r.Layer = ok(qat.Block(r.x, append(options, qat.WithDropout(p), qat.WithNumHeads(1))...))
 	scatter(t, r.Layer, 2) // with biases, no element is 0 before dropout
-	for before, after := range map[string]string{
-		"block.attn.out:linear": "block.attn.dropout:dropout",
-		"block.ffn:silu":        "block.ffn.dropout:dropout",
-		"block.ffn.down:linear": "block.ffn.out_dropout:dropout",
+	for _, names := range [][3]string{
+		{"block.attn.out:linear", "block.attn.residual:residual", "block.input:input"},
+		{"block.ffn.up:linear", "block.ffn:silu"},
+		{"block.ffn.down:linear", "block.ffn.residual:residual", "block.attn.residual:residual"},
 	} {
-		r.values[after] = new([2]G.Value)
-		for i, name := range []string{before, after} {
-			nodes := g.ByName(name)
-			require.Len(t, nodes, 1, name)
-			G.Read(nodes[0], &r.values[after][i])
+		v := new(dropValues)
+		r.values[names[1]] = v
+		for i, into := range []*G.Value{&v.before, &v.after, &v.stream} {
+			if names[i] != "" {
+				nodes := g.ByName(names[i])
+				require.Len(t, nodes, 1, names[i])
+				G.Read(nodes[0], into)
+			}
 		}
 	}
 	r.vm = G.NewTapeMachine(g)
@@ -41,16 +51,34 @@ func newDropRig(t *testing.T, p float64, options ...qat.Option) *dropRig {
 	return r
 }
 
-// run returns each dropout's input and output.
+// run returns each dropout's input and output, by the name of its op's node.
 func (r *dropRig) run(t *testing.T) map[string][2][]float32 {
 	t.Helper()
 	require.NoError(t, r.vm.RunAll())
 	defer r.vm.Reset()
 	out := map[string][2][]float32{}
 	for name, v := range r.values {
-		out[name] = [2][]float32{floats(v[0]), floats(v[1])}
+		before, after := floats(v.before), floats(v.after)
+		if v.stream == nil {
+			kernel.SiLU(before, before, nil)
+		} else {
+			r.takeStream(t, name, after, before, floats(v.stream))
+		}
+		out[name] = [2][]float32{before, after}
 	}
 	return out
+}
+
+// takeStream turns the sums of a stream and what dropout left of before into the
+// latter: an element is dropped, scaled up, or in evaluation itself.
+func (r *dropRig) takeStream(t *testing.T, name string, after, before, stream []float32) {
+	t.Helper()
+	for i, y := range after {
+		left := []float32{0, before[i] * float32(1/(1-r.p)), before[i]}
+		k := slices.IndexFunc(left, func(v float32) bool { return stream[i]+v == y })
+		require.GreaterOrEqual(t, k, 0, "%s: element %d: %v is no sum of %v and what is left of %v", name, i, y, stream[i], before[i])
+		after[i] = left[k]
+	}
 }
 
 // masks says for each dropout which elements were kept.
@@ -149,7 +177,7 @@ func TestDropoutMasks(t *testing.T) {
 func TestDropoutGradient(t *testing.T) {
 	const p, batch, steps, hidden = 0.25, 11, 13, 22
 	r := newDropRig(t, p)
-	mask := masks(r.run(t))["block.ffn.out_dropout:dropout"]
+	mask := masks(r.run(t))["block.ffn.residual:residual"]
 	g := G.NewGraph()
 	l := ok(qat.Block(random(g, 1, "x", batch, steps, hidden), qat.WithDropout(p), qat.WithNumHeads(1)))
 	scatter(t, l, 2)

@@ -88,8 +88,8 @@ func TestFiniteDifferences(t *testing.T) {
 	})
 	t.Run("silu", func(t *testing.T) { requireFinite(t, silu{}, n, 0, normals(1, n)) })
 	t.Run("residual", func(t *testing.T) {
-		requireFinite(t, residual{batch, steps, steps, cols}, n, 0, normals(1, n), normals(2, n))
-		requireFinite(t, residual{batch, steps, 1, cols}, batch*cols, 0, normals(1, n), normals(2, batch*cols))
+		requireFinite(t, residual{batch, steps, steps, cols, nil}, n, 0, normals(1, n), normals(2, n))
+		requireFinite(t, residual{batch, steps, 1, cols, nil}, batch*cols, 0, normals(1, n), normals(2, batch*cols))
 	})
 	for name, rotary := range map[string]*kernel.Rotary{"attention": nil, "attention_rotary": kernel.NewRotary(steps, cols/2)} {
 		t.Run(name, func(t *testing.T) {

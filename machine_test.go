@@ -142,3 +142,76 @@ func TestCausal(t *testing.T) {
 		}
 	}
 }
+
+// machineRig is a small model in training, whose loss a stock op may follow.
+func machineRig(t *testing.T, stock bool) (g *G.ExprGraph, ws G.Nodes) {
+	t.Helper()
+	g = G.NewGraph()
+	x := random(g, 1, "x", 11, 13, 17)
+	m := ok(qat.Build(g, qat.WithInput(x), qat.WithHiddenSize(22), qat.WithNumHeads(1), qat.WithNumLayers(2), qat.WithDropout(0)))
+	loss := ok(qat.MeanSquaredError(m.Output(), random(g, 2, "y", 11, 22)))
+	if stock {
+		loss = G.Must(G.Square(loss))
+	}
+	ok(G.Grad(loss, m.Learnables()...))
+	return g, m.Learnables()
+}
+
+// TestNewMachine: the gradients are those that Gorgonia binds, to the bit. Without stock
+// ops a run overwrites them; with one they are Gorgonia's own, which a run adds to.
+func TestNewMachine(t *testing.T) {
+	for _, stock := range []bool{false, true} {
+		t.Run(fmt.Sprint("stock=", stock), func(t *testing.T) {
+			g, ws := machineRig(t, stock)
+			bound := G.NewTapeMachine(g, G.BindDualValues(ws...))
+			defer bound.Close()
+			require.NoError(t, bound.RunAll())
+
+			g, mine := machineRig(t, stock)
+			vm, grads, err := qat.NewMachine(g, mine)
+			require.NoError(t, err)
+			defer vm.Close()
+			require.Len(t, grads, len(ws))
+			for run := 1; run <= 2; run++ {
+				require.NoError(t, vm.RunAll())
+				vm.Reset()
+				for i, w := range ws {
+					want := grad(t, w)
+					for k := range want {
+						if stock && run == 2 {
+							want[k] += want[k]
+						}
+					}
+					requireBits(t, w.Name(), floats(ok(grads[i].Grad())), want)
+					require.Equal(t, w.Name(), grads[i].(G.Namer).Name())
+					_, overwritten := grads[i].(interface{ Overwritten() })
+					require.Equal(t, !stock, overwritten, w.Name())
+				}
+			}
+		})
+	}
+}
+
+// A weight that something else reads too has a gradient that Gorgonia sums.
+func TestNewMachine_shared(t *testing.T) {
+	g := G.NewGraph()
+	x, y := random(g, 1, "x", 11, 13), random(g, 2, "y", 11, 17)
+	l := ok(qat.Dense(x, 17))
+	w := l.Learnables()[0]
+	a := ok(qat.MeanSquaredError(l.Output(), y))
+	b := ok(qat.MeanSquaredError(w, random(g, 3, "prior", 13, 17)))
+	ok(G.Grad(G.Must(G.Add(a, b)), w))
+	vm, grads, err := qat.NewMachine(g, G.Nodes{w})
+	require.NoError(t, err)
+	defer vm.Close()
+	require.Equal(t, G.ValueGrad(w), grads[0])
+	require.NoError(t, vm.RunAll())
+	require.NotNil(t, ok(grads[0].Grad()))
+}
+
+func TestNewMachine_withoutGradient(t *testing.T) {
+	g := G.NewGraph()
+	l := ok(qat.Dense(random(g, 1, "x", 11, 13), 17))
+	_, _, err := qat.NewMachine(g, l.Learnables())
+	require.EqualError(t, err, "qat: dense.weight has no gradient: call gorgonia.Grad with it first")
+}

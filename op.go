@@ -93,9 +93,10 @@ type op struct {
 	in     [][]float32
 	// lead, where set, is the training step that each forward run begins.
 	lead *control
-	// via, where set, is an op with the same first input, which leads to the second. The
-	// gradient of the two by the first input is one node then, via's: no other node
-	// has to add them, which Gorgonia would do on one core.
+	// via, where set, is an op with the same first input as this residual, and leads to its
+	// second. The gradient of the two by the first input is one node then, via's, to
+	// which the residual's upstream gradient is one more input: no other node has to add
+	// them, which Gorgonia would do on one core.
 	via *op
 	// joins is the gradient that came here so.
 	joins *gorgonia.Node

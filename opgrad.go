@@ -21,13 +21,13 @@ func (o *op) DiffWRT(n int) []bool {
 // node for each of the others that hands it on.
 func (o *op) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	if o.via != nil {
-		// A sum: both gradients are the upstream one. via, which this op depends on, is
-		// differentiated later.
-		o.via.joins = grad
-		return gorgonia.Nodes{nil, grad}, nil
+		o.via.joins = grad // via, which this op depends on, is differentiated later
+		if r := o.body.(residual); r.dropout == nil {
+			return gorgonia.Nodes{nil, grad}, nil
+		}
 	}
 	b := &gradOp{ident: ident{kind: o.kind + "_grad", path: o.path}, of: o, gradType: grad.Type()}
-	b.grads, b.slices = o.newGrads()
+	b.grads, b.slices = o.newGrads(o.DiffWRT(len(o.inputs)))
 	children := append(append(gorgonia.Nodes{}, inputs...), output, grad)
 	if o.joins != nil {
 		b.joinsType = o.joins.Type()
@@ -55,11 +55,11 @@ func (o *op) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgon
 	return grads, nil
 }
 
-// newGrads makes a result for each input that has a gradient.
-func (o *op) newGrads() ([]*result, [][]float32) {
+// newGrads makes a result for each input of which diff says so.
+func (o *op) newGrads(diff []bool) ([]*result, [][]float32) {
 	grads, slices := make([]*result, len(o.inputs)), make([][]float32, len(o.inputs))
 	for i, in := range o.inputs {
-		if in.diff {
+		if diff[i] {
 			grads[i] = newResult(in.shape)
 			slices[i] = grads[i].data
 		}
@@ -85,7 +85,11 @@ func (o *op) DoDiff(_ gorgonia.ExecutionContext, inputs gorgonia.Nodes, output *
 	if err != nil {
 		return fmt.Errorf("qat: %s: upstream gradient: %w", o.path, err)
 	}
-	_, grads := o.newGrads()
+	diff := make([]bool, len(o.inputs))
+	for i, in := range o.inputs {
+		diff[i] = in.diff
+	}
+	_, grads := o.newGrads(diff)
 	if err := o.body.backward(grads, o.in, dout); err != nil {
 		return o.fault(err)
 	}

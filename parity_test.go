@@ -304,7 +304,7 @@ func requireUnlikeFloatSum(t *testing.T, up, down []float32, granularity qat.Gra
 	in := len(up)
 	out := len(down) / in
 	x, w := make([]float32, in), make([]float32, len(down))
-	kernel.SiLU(x, up)
+	kernel.SiLU(x, up, nil)
 	_, err := quant.QuantizeActivations(x, x)
 	require.NoError(t, err)
 	require.NoError(t, quant.QuantizeWeight(w, down, out, qat.Int8, granularity, make([]float32, granularity.Scales(out))))

@@ -5,20 +5,22 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-// residual adds a branch [B, keep, cols] to the last keep of the steps rows of a
-// stream [B, steps, cols].
-type residual struct{ batch, steps, keep, cols int }
+// residual adds a branch [B, keep, cols], what dropout leaves of it, to the last keep of
+// the steps rows of a stream [B, steps, cols].
+type residual struct {
+	batch, steps, keep, cols int
+	*dropout
+}
 
 func (r residual) forward(out []float32, in [][]float32) error {
-	kernel.AddRows(out, in[0], in[1], r.batch, r.steps, r.keep, r.cols)
+	kernel.AddRows(out, in[0], in[1], r.draw(), r.batch, r.steps, r.keep, r.cols)
 	return nil
 }
 
 func (r residual) backward(grads, _ [][]float32, dout []float32) error {
 	stream, branch := grads[0], grads[1]
-	copy(branch, dout)
-	if r.keep == r.steps {
-		copy(stream, dout)
+	r.last().Apply(branch, dout)
+	if stream == nil {
 		return nil
 	}
 	clear(stream)
@@ -29,13 +31,15 @@ func (r residual) backward(grads, _ [][]float32, dout []float32) error {
 	return nil
 }
 
-// residual adds the sum of a stream and a branch, whose first node is norm.
-func (b *builder) residual(stream, norm, branch *gorgonia.Node, path string) *gorgonia.Node {
+// residual adds the sum of a stream and a branch, whose first node is norm, with dropout
+// of its own path.
+func (b *builder) residual(stream, norm, branch *gorgonia.Node, path, dropout string, steps int) *gorgonia.Node {
 	if b.err != nil {
 		return nil
 	}
 	s, k := stream.Shape(), branch.Shape()
-	n := b.add("residual", path, residual{s[0], s[1], k[1], s[2]}, k.Clone(), stream, branch)
+	r := residual{s[0], s[1], k[1], s[2], b.newDropout(branch, dropout, steps)}
+	n := b.add("residual", path, r, k.Clone(), stream, branch)
 	if b.err == nil {
 		n.Op().(*op).via = norm.Op().(*op)
 	}

@@ -34,8 +34,13 @@ func nameOf(vg gorgonia.ValueGrad) (string, error) {
 	return name, nil
 }
 
+// overwritten is a parameter whose gradient the next run overwrites, as those of
+// qat.NewMachine: it is left as it is.
+type overwritten interface{ Overwritten() }
+
 func newOperand(vg gorgonia.ValueGrad, p *param) (operand, error) {
 	o := operand{param: p}
+	_, o.keep = vg.(overwritten)
 	value := vg.Value()
 	if value == nil {
 		return o, errors.New("no value")

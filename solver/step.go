@@ -15,11 +15,13 @@ type operand struct {
 	*param
 	shapeNow []int // of the weight
 	w, g     []float32
+	keep     bool    // the gradient
 	first    int     // elements of the parameters before it
 	squares  float64 // of the gradient, their sum
 }
 
-// Step updates every weight of model in place and zeroes its gradient.
+// Step updates every weight of model in place and zeroes its gradient, unless that has a
+// method Overwritten.
 //
 // Elements of model must also be a gorgonia.Namer, as a *gorgonia.Node is. The
 // order of model fixes the order in which the norm is summed.

@@ -28,6 +28,22 @@ func TestStepZeroesGradients(t *testing.T) {
 	}
 }
 
+// overwritten is a parameter whose gradient the next run overwrites.
+type overwritten struct{ *leaf }
+
+func (overwritten) Overwritten() {}
+
+func TestStepKeepsOverwrittenGradients(t *testing.T) {
+	m, vgs := newModel(13), []gorgonia.ValueGrad{}
+	for _, l := range m {
+		vgs = append(vgs, overwritten{l})
+	}
+	m.setGradients(13, 1)
+	want := m.gradients()
+	require.NoError(t, newSolver(t).Step(vgs))
+	assert.Equal(t, want, m.gradients())
+}
+
 // A gradient left standing would be added to by the next run of a machine that
 // binds dual values.
 func TestStepDoesNotAccumulate(t *testing.T) {

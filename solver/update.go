@@ -27,7 +27,11 @@ func (a *AdamW) newTasks() tasks {
 			})
 		},
 		clear: func(lo, hi int) {
-			a.each(lo, hi, func(o *operand, lo, hi int) { clear(o.g[lo:hi]) })
+			a.each(lo, hi, func(o *operand, lo, hi int) {
+				if !o.keep {
+					clear(o.g[lo:hi])
+				}
+			})
 		},
 	}
 }

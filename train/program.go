@@ -91,12 +91,11 @@ func (p *program) addLoss(g *gorgonia.ExprGraph) error {
 	}
 	gorgonia.Read(loss, p.loss)
 	p.ws = append(p.model.Learnables(), p.head.Learnables()...)
-	p.grads = gorgonia.NodesToValueGrads(p.ws)
 	if _, err := gorgonia.Grad(loss, p.ws...); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	p.vm = gorgonia.NewTapeMachine(g, gorgonia.BindDualValues(p.ws...))
-	return nil
+	p.vm, p.grads, err = qat.NewMachine(g, p.ws)
+	return err
 }
 
 func (p *program) lossNode(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {

@@ -60,8 +60,11 @@ func newTrainStep(m spec.Model, batch int) (*trainStep, error) {
 			return nil, err
 		}
 	}
-	vm := gorgonia.NewTapeMachine(g, gorgonia.BindDualValues(learnables...))
-	return &trainStep{vm, s, gorgonia.NodesToValueGrads(learnables)}, nil
+	vm, grads, err := qat.NewMachine(g, learnables)
+	if err != nil {
+		return nil, err
+	}
+	return &trainStep{vm, s, grads}, nil
 }
 
 func (s *trainStep) run() error {

@@ -1,10 +1,16 @@
 package kernel
 
-// SiLU writes x/(1+e^-x) to y, elementwise.
+// SiLU writes x/(1+e^-x) to y, elementwise, what d leaves of it.
 // Source: Elfwing et al. 2018, arXiv:1702.03118.
-func SiLU(y, x []float32) {
+func SiLU(y, x []float32, d *Dropout) {
 	need("silu output", len(y), len(x))
-	Parallel(len(x), rowGrain(16), func(lo, hi int) { SiLURow(y[lo:hi], x[lo:hi]) })
+	d.need(len(x))
+	d.pieces(len(x), 16, func(lo, hi int) {
+		SiLURow(y[lo:hi], x[lo:hi])
+		if d != nil {
+			d.piece(y[lo:hi], y[lo:hi], lo)
+		}
+	})
 }
 
 // SiLURow is SiLU on the caller's goroutine.
@@ -20,11 +26,17 @@ func SiLURow(y, x []float32) {
 	}
 }
 
-// SiLUBackward writes dy * d(silu)/dx to dx.
-func SiLUBackward(dx, x, dy []float32) {
+// SiLUBackward writes dy * d(silu)/dx to dx, for what d leaves of dy.
+func SiLUBackward(dx, x, dy []float32, d *Dropout) {
 	need("silu gradient", len(dx), len(x))
 	need("silu upstream gradient", len(dy), len(x))
-	Parallel(len(x), rowGrain(16), func(lo, hi int) {
+	d.need(len(x))
+	d.pieces(len(x), 16, func(lo, hi int) {
+		dy := dy
+		if d != nil {
+			d.piece(dx[lo:hi], dy[lo:hi], lo)
+			dy = dx
+		}
 		i := lo
 		if n := whole(hi - lo); n > 0 && chosen.train.siluBackward != nil {
 			i += n

@@ -35,11 +35,11 @@ func TestSiLU(t *testing.T) {
 				want[i] = silu(float64(v))
 			}
 			first := make([]float32, n)
-			SiLU(first, x)
+			SiLU(first, x, nil)
 			within(t, want, first, siluTolerance, "%d elements up to %v", n, size)
 			withProcs(func(procs int) {
 				y := guarded(t, n)
-				SiLU(y, x)
+				SiLU(y, x, nil)
 				sameBits(t, first, y, "%d elements, procs %d", n, procs)
 			})
 			sameBits(t, before, x, "the input")
@@ -59,7 +59,7 @@ func TestSiLUEdifice(t *testing.T) {
 	var c struct{ Input, Output tensor }
 	readJSON(t, "silu.json", &c)
 	y := guarded(t, len(c.Input.Data))
-	SiLU(y, c.Input.Data)
+	SiLU(y, c.Input.Data, nil)
 	within(t, wide(c.Output.Data), y, edificeTolerance, "silu")
 	for i, x := range c.Input.Data {
 		assert.Equal(t, math.Signbit(float64(c.Output.Data[i])), math.Signbit(float64(y[i])), "sign at %v", x)
@@ -71,10 +71,10 @@ func TestSiLUSpecial(t *testing.T) {
 	x := []float32{0, negZero(), inf, 1e30, -1e30, -100, 88.8, -88.8, 1}
 	want := []float32{0, negZero(), inf, 1e30, negZero(), negZero(), 88.8, negZero(), 1 / (1 + Exp(-1))}
 	y := guarded(t, len(x))
-	SiLU(y, x)
+	SiLU(y, x, nil)
 	sameBits(t, want, y, "special values")
 	one := guarded(t, 1)
-	SiLU(one, []float32{nan()})
+	SiLU(one, []float32{nan()}, nil)
 	assert.True(t, math.IsNaN(float64(one[0])), "NaN")
 }
 
@@ -90,7 +90,7 @@ func TestSiLUBackward(t *testing.T) {
 				}
 			}
 			dx := guarded(t, n)
-			SiLUBackward(dx, x, dy)
+			SiLUBackward(dx, x, dy, nil)
 			within(t, want, dx, siluGradTolerance, "%d elements up to %v", n, size)
 		}
 	}
@@ -115,7 +115,7 @@ func TestSiLUSlope(t *testing.T) {
 
 func TestSiLUShort(t *testing.T) {
 	long, short := make([]float32, 13), make([]float32, 12)
-	panicsWith(t, "y", 12, 13, func() { SiLU(short, long) })
-	panicsWith(t, "dx", 12, 13, func() { SiLUBackward(short, long, long) })
-	panicsWith(t, "dy", 12, 13, func() { SiLUBackward(long, long, short) })
+	panicsWith(t, "y", 12, 13, func() { SiLU(short, long, nil) })
+	panicsWith(t, "dx", 12, 13, func() { SiLUBackward(short, long, long, nil) })
+	panicsWith(t, "dy", 12, 13, func() { SiLUBackward(long, long, short, nil) })
 }

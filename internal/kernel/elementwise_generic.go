@@ -1,15 +1,21 @@
 package kernel
 
 // AddRows writes h + a to y, where a and y hold the last `keep` of every `steps`
-// rows of h. Shapes: h [batch, steps, cols]; a, y [batch, keep, cols].
-func AddRows(y, h, a []float32, batch, steps, keep, cols int) {
+// rows of h; of a what d leaves. Shapes: h [batch, steps, cols]; a, y [batch, keep, cols].
+func AddRows(y, h, a []float32, d *Dropout, batch, steps, keep, cols int) {
 	need("residual", len(h), batch*steps*cols)
 	need("branch", len(a), batch*keep*cols)
 	need("residual sum", len(y), batch*keep*cols)
 	n := keep * cols
-	Parallel(batch, rowGrain(n), func(lo, hi int) {
-		for b := lo; b < hi; b++ {
-			AddRow(y[b*n:(b+1)*n], h[b*steps*cols+(steps-keep)*cols:(b+1)*steps*cols], a[b*n:(b+1)*n])
+	d.need(batch * n)
+	Parallel(batch*keep, rowGrain(2*cols), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			y, a := y[i*cols:(i+1)*cols], a[i*cols:(i+1)*cols]
+			if d != nil {
+				d.piece(y, a, i*cols)
+				a = y
+			}
+			AddRow(y, h[((i/keep+1)*steps-keep+i%keep)*cols:][:cols], a)
 		}
 	})
 }

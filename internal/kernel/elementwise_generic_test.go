@@ -24,16 +24,16 @@ func TestAddRows(t *testing.T) {
 		}
 		withProcs(func(procs int) {
 			y := guarded(t, len(a))
-			AddRows(y, h, a, s.batch, s.steps, s.keep, s.cols)
+			AddRows(y, h, a, nil, s.batch, s.steps, s.keep, s.cols)
 			sameBits(t, want, y, "%+v, procs %d", s, procs)
 			y = guardedCopy(t, a)
-			AddRows(y, h, y, s.batch, s.steps, s.keep, s.cols)
+			AddRows(y, h, y, nil, s.batch, s.steps, s.keep, s.cols)
 			sameBits(t, want, y, "in place, %+v, procs %d", s, procs)
 		})
 	}
-	panicsWith(t, "h", 2, 3, func() { AddRows(make([]float32, 1), make([]float32, 2), make([]float32, 1), 1, 3, 1, 1) })
-	panicsWith(t, "a", 2, 3, func() { AddRows(make([]float32, 3), make([]float32, 3), make([]float32, 2), 1, 3, 3, 1) })
-	panicsWith(t, "y", 2, 3, func() { AddRows(make([]float32, 2), make([]float32, 3), make([]float32, 3), 1, 3, 3, 1) })
+	panicsWith(t, "h", 2, 3, func() { AddRows(make([]float32, 1), make([]float32, 2), make([]float32, 1), nil, 1, 3, 1, 1) })
+	panicsWith(t, "a", 2, 3, func() { AddRows(make([]float32, 3), make([]float32, 3), make([]float32, 2), nil, 1, 3, 3, 1) })
+	panicsWith(t, "y", 2, 3, func() { AddRows(make([]float32, 2), make([]float32, 3), make([]float32, 3), nil, 1, 3, 3, 1) })
 }
 
 func TestColumnSums(t *testing.T) {

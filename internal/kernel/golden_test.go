@@ -77,12 +77,12 @@ var elementwiseBits = map[string]func() string{
 	"silu": func() string {
 		x := noise(2, 65537, 20)
 		y := make([]float32, len(x))
-		SiLU(y, x)
+		SiLU(y, x, nil)
 		return hashBits(y)
 	},
 	"add_rows": func() string {
 		y := make([]float32, 3*7*17)
-		AddRows(y, noise(3, 3*13*17, 1), noise(4, len(y), 1), 3, 13, 7, 17)
+		AddRows(y, noise(3, 3*13*17, 1), noise(4, len(y), 1), nil, 3, 13, 7, 17)
 		return hashBits(y)
 	},
 	"mean_pool": func() string {
@@ -205,7 +205,7 @@ var productBits = map[string]func() string{
 var randomBits = map[string]func() string{
 	"dropout": func() string {
 		y := make([]float32, 3*7*13)
-		Dropout(y, noise(25, len(y), 1), NewKey(1, 2, "drop"), 0.1, 3, 11, 7, 13)
+		(&Dropout{NewKey(1, 2, "drop"), 0.1, 3, 11, 7, 13}).Apply(y, noise(25, len(y), 1))
 		return hashBits(y)
 	},
 	"normal_uniform": func() string {

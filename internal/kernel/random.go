@@ -52,23 +52,63 @@ func (k Key) Normal(i uint64) float32 {
 	return float32(2*sum-12*0xffff) / (2 * 0x10000)
 }
 
-// Dropout writes x*mask/(1-p) to y: inverted dropout. x and y hold the last keep
-// of every steps rows of a tensor [batch, steps, cols]; the mask is drawn at the
-// full tensor's row-major index, so that leaving rows out changes nothing.
-// The gradient is the same call on the upstream gradient.
+// Dropout is inverted dropout, x*mask/(1-p), of the last Keep of every Steps rows of a tensor
+// [Batch, Steps, Cols]; the mask is drawn at the full tensor's row-major index, so that leaving
+// rows out changes nothing. Nil drops nothing.
 // Source: Srivastava et al. 2014, JMLR 15.
-func Dropout(y, x []float32, key Key, p float64, batch, steps, keep, cols int) {
-	need("dropout input", len(x), batch*keep*cols)
-	need("dropout output", len(y), batch*keep*cols)
-	threshold := uint64(p * (1 << 32)) // drop where the 32-bit number is below
-	scale := float32(1 / (1 - p))
-	n := keep * cols
-	Parallel(batch, rowGrain(4*n), func(lo, hi int) {
-		for b := lo; b < hi; b++ {
-			first := uint64(b*steps+steps-keep) * uint64(cols)
-			dropoutRow(y[b*n:(b+1)*n], x[b*n:(b+1)*n], key, threshold, scale, first)
+type Dropout struct {
+	Key                      Key
+	P                        float64
+	Batch, Steps, Keep, Cols int
+}
+
+// need panics unless there are so many elements.
+func (d *Dropout) need(n int) {
+	if d != nil {
+		need("dropout input", n, d.Batch*d.Keep*d.Cols)
+	}
+}
+
+// Apply writes what is left of x to y; they may be one. The gradient is the same call on the
+// upstream gradient.
+func (d *Dropout) Apply(y, x []float32) {
+	d.need(len(x))
+	need("dropout output", len(y), len(x))
+	d.pieces(len(x), 4, func(lo, hi int) { d.piece(y[lo:hi], x[lo:hi], lo) })
+}
+
+// pieceSize is about how many elements stay in the first cache between two functions of them.
+const pieceSize = 2048
+
+// pieces calls f for parts [lo, hi) of n elements that cost about so many operations each; with
+// dropout a part lies in one sequence.
+func (d *Dropout) pieces(n, cost int, f func(lo, hi int)) {
+	rest := n
+	if d != nil {
+		if rest = d.Keep * d.Cols; rest == 0 {
+			return
+		}
+	}
+	// Each run of rest elements is cut into count pieces.
+	count := max(1, ceilDiv(rest, pieceSize))
+	Parallel(n/max(rest, 1)*count, rowGrain(cost*rest/count), func(lo, hi int) {
+		for ; lo < hi; lo++ {
+			first, part := lo/count*rest, lo%count
+			f(first+part*rest/count, first+(part+1)*rest/count)
 		}
 	})
+}
+
+// piece is Apply of elements of one sequence, the first of which is at lo of the kept ones.
+func (d *Dropout) piece(y, x []float32, lo int) {
+	if d == nil {
+		copy(y, x)
+		return
+	}
+	n := d.Keep * d.Cols
+	first := uint64(lo/n*d.Steps*d.Cols + (d.Steps-d.Keep)*d.Cols + lo%n)
+	threshold := uint64(d.P * (1 << 32)) // drop where the 32-bit number is below
+	dropoutRow(y, x, d.Key, threshold, float32(1/(1-d.P)), first)
 }
 
 func dropoutRow(y, x []float32, key Key, threshold uint64, scale float32, first uint64) {

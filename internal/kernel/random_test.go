@@ -174,7 +174,7 @@ func TestDropout(t *testing.T) {
 			want := dropLiteral(x, key, p, s.batch, s.steps, s.keep, s.cols)
 			withProcs(func(procs int) {
 				y := guarded(t, len(x))
-				Dropout(y, x, key, p, s.batch, s.steps, s.keep, s.cols)
+				(&Dropout{key, p, s.batch, s.steps, s.keep, s.cols}).Apply(y, x)
 				sameBits(t, want, y, "%+v, p %v, procs %d", s, p, procs)
 			})
 			if p == 0 {
@@ -191,9 +191,9 @@ func TestDropoutThreshold(t *testing.T) {
 	for i := range x {
 		u := float64(key.Uint32(uint64(i)))
 		y := guarded(t, len(x))
-		Dropout(y, x, key, u/(1<<32), 1, 1, 1, len(x))
+		(&Dropout{key, u / (1 << 32), 1, 1, 1, len(x)}).Apply(y, x)
 		assert.NotZero(t, y[i], "element %d at its own threshold", i)
-		Dropout(y, x, key, (u+1)/(1<<32), 1, 1, 1, len(x))
+		(&Dropout{key, (u + 1) / (1 << 32), 1, 1, 1, len(x)}).Apply(y, x)
 		assert.Zero(t, math.Float32bits(y[i]), "element %d just below the threshold", i)
 	}
 }
@@ -204,7 +204,7 @@ func TestDropoutStatistics(t *testing.T) {
 	x := slices.Repeat([]float32{-1}, n)
 	for _, p := range []float64{0.01, 0.1, 0.5, 0.9} {
 		y := guarded(t, n)
-		Dropout(y, x, NewKey(29, 31, "statistics"), p, batch, steps, steps, cols)
+		(&Dropout{NewKey(29, 31, "statistics"), p, batch, steps, steps, cols}).Apply(y, x)
 		kept := 0
 		for i, v := range y {
 			if v != 0 {
@@ -224,7 +224,7 @@ func TestDropoutKeep(t *testing.T) {
 	full := noise(2, batch*steps*cols, 1)
 	key := NewKey(1, 2, "keep")
 	want := make([]float32, len(full))
-	Dropout(want, full, key, 0.3, batch, steps, steps, cols)
+	(&Dropout{key, 0.3, batch, steps, steps, cols}).Apply(want, full)
 	for keep := 1; keep <= steps; keep++ {
 		var x, rows []float32
 		for b := range batch {
@@ -232,7 +232,7 @@ func TestDropoutKeep(t *testing.T) {
 			x, rows = append(x, full[lo:hi]...), append(rows, want[lo:hi]...)
 		}
 		y := guarded(t, len(x))
-		Dropout(y, x, key, 0.3, batch, steps, keep, cols)
+		(&Dropout{key, 0.3, batch, steps, keep, cols}).Apply(y, x)
 		sameBits(t, rows, y, "keep %d", keep)
 	}
 }
@@ -242,12 +242,12 @@ func TestDropoutInPlace(t *testing.T) {
 	key := NewKey(4, 5, "place")
 	want := dropLiteral(x, key, 0.4, 1, 1, 1, 67)
 	y := guardedCopy(t, x)
-	Dropout(y, y, key, 0.4, 1, 1, 1, 67)
+	(&Dropout{key, 0.4, 1, 1, 1, 67}).Apply(y, y)
 	sameBits(t, want, y, "in place")
 }
 
 func TestDropoutShort(t *testing.T) {
 	long, short := make([]float32, 2*11*13), make([]float32, 2*11*13-1)
-	panicsWith(t, "input", len(short), len(long), func() { Dropout(long, short, 1, 0.1, 2, 11, 11, 13) })
-	panicsWith(t, "output", len(short), len(long), func() { Dropout(short, long, 1, 0.1, 2, 11, 11, 13) })
+	panicsWith(t, "input", len(short), len(long), func() { (&Dropout{1, 0.1, 2, 11, 11, 13}).Apply(long, short) })
+	panicsWith(t, "output", len(short), len(long), func() { (&Dropout{1, 0.1, 2, 11, 11, 13}).Apply(short, long) })
 }

@@ -11,7 +11,7 @@ import (
 
 // trainCases are like vectorCases.
 var trainCases = map[string]func(y, a, b, c []float32) []float32{
-	"silu_backward": func(y, a, b, c []float32) []float32 { SiLUBackward(y, a, b); return nil },
+	"silu_backward": func(y, a, b, c []float32) []float32 { SiLUBackward(y, a, b, nil); return nil },
 	"norm_backward": func(y, a, b, c []float32) []float32 {
 		if len(a) == 0 {
 			return nil
