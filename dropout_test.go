@@ -194,3 +194,51 @@ func TestDropoutGradient(t *testing.T) {
 	require.Equal(t, "block.ffn.down.bias", last.Name)
 	requireClose(t, last.Name, grads[len(grads)-1], want, layerTolerance)
 }
+
+// Every parameter of a float block, in training at one step, has the gradient by differences:
+// what a dropout takes away going forward it takes away going back.
+func TestDropoutDifferences(t *testing.T) {
+	const eps, tolerance = 1e-2, 2e-2 // a difference of float32 outputs, of which cubes of eps remain
+	build := func() (*G.ExprGraph, *qat.Layer) {
+		g := G.NewGraph()
+		l := ok(qat.Block(random(g, 1, "x", 3, 13, 22), qat.WithDropout(0.5), qat.WithNumHeads(1), qat.WithQuantize(qat.Float)))
+		scatter(t, l, 2)
+		return g, l
+	}
+	_, l := build()
+	c := circuit{out: l.Output(), leaves: l.Learnables()}
+	_, grads := gradients(t, "tape", c)
+	up := c.upstream()
+
+	g, l := build()
+	vm := G.NewTapeMachine(g)
+	defer vm.Close()
+	loss := func() (sum float64) {
+		l.SetStep(0)
+		require.NoError(t, vm.RunAll())
+		defer vm.Reset()
+		for i, y := range floats(l.Output().Value()) {
+			sum += float64(y) * float64(up[i])
+		}
+		return sum
+	}
+	for i, p := range l.Params() {
+		value := ok(l.ParamValue(p.Name))
+		direction := numbers(uint64(i), len(value))
+		var want float64
+		for k, d := range direction {
+			want += float64(d) * float64(grads[i][k])
+		}
+		moved := func(by float64) float64 {
+			w := slices.Clone(value)
+			for k, d := range direction {
+				w[k] += float32(by * float64(d))
+			}
+			require.NoError(t, l.SetParam(p.Name, w))
+			return loss()
+		}
+		got := (moved(eps) - moved(-eps)) / (2 * eps)
+		require.NoError(t, l.SetParam(p.Name, value))
+		assert.InDelta(t, want, got, tolerance*(1+math.Abs(want)), p.Name)
+	}
+}

@@ -233,3 +233,31 @@ func TestNormShort(t *testing.T) {
 	panicsWith(t, "x", rows*cols-1, rows*cols, func() { n.Backward(full, col, col, full, short, col, row, row, nil, 1) })
 	panicsWith(t, "rstd", rows-1, rows, func() { n.Backward(full, col, col, full, full, col, row, shortRow, nil, 1) })
 }
+
+// What joins is added to the gradient of the last rows of each sequence.
+func TestNormBackwardJoins(t *testing.T) {
+	const batch, steps, cols = 3, 11, 17
+	const rows = batch * steps
+	x, dy, gain, bias := noise(1, rows*cols, 1), noise(2, rows*cols, 1), noise(3, cols, 1), noise(4, cols, 1)
+	n, mean, rstd := Norm{Eps: normEps}, make([]float32, rows), make([]float32, rows)
+	n.Forward(make([]float32, rows*cols), mean, rstd, x, gain, bias)
+	alone, dgain, dbias := make([]float32, rows*cols), make([]float32, cols), make([]float32, cols)
+	n.Backward(alone, dgain, dbias, dy, x, gain, mean, rstd, nil, batch)
+	for _, keep := range []int{0, 1, 4, steps} {
+		joins, want, next := noise(5, batch*keep*cols, 1), slices.Clone(alone), 0
+		for i := range rows {
+			for j := 0; j < cols && i%steps >= steps-keep; j++ {
+				want[i*cols+j] += joins[next]
+				next++
+			}
+		}
+		got, g, b := guarded(t, rows*cols), make([]float32, cols), make([]float32, cols)
+		n.Backward(got, g, b, dy, x, gain, mean, rstd, joins, batch)
+		sameBits(t, want, got, "keep %d", keep)
+		sameBits(t, dgain, g, "gain, keep %d", keep)
+		sameBits(t, dbias, b, "bias, keep %d", keep)
+	}
+	assert.PanicsWithValue(t, "kernel: a gradient of 18 elements joins 33 rows of 17 in 3 sequences", func() {
+		n.Backward(alone, dgain, dbias, dy, x, gain, mean, rstd, make([]float32, 18), batch)
+	})
+}

@@ -251,3 +251,35 @@ func TestDropoutShort(t *testing.T) {
 	panicsWith(t, "input", len(short), len(long), func() { (&Dropout{1, 0.1, 2, 11, 11, 13}).Apply(long, short) })
 	panicsWith(t, "output", len(short), len(long), func() { (&Dropout{1, 0.1, 2, 11, 11, 13}).Apply(short, long) })
 }
+
+// Dropout as a part of another kernel is dropout of its own before or after it, at odd
+// sizes, where pieces begin at odd elements, and larger than a piece.
+func TestDropoutParts(t *testing.T) {
+	for _, s := range []Dropout{{1, 0.3, 3, 11, 7, 13}, {2, 0.5, 2, 5, 5, 1031}, {3, 0.1, 1, 1, 1, 1}, {4, 0.9, 5, 61, 61, 67}, {5, 0, 2, 3, 1, 17}} {
+		n := s.Batch * s.Keep * s.Cols
+		x, dy, h := noise(1, n, 2), noise(2, n, 2), noise(3, s.Batch*s.Steps*s.Cols, 2)
+		want, part := make([]float32, n), make([]float32, n)
+		withProcs(func(procs int) {
+			got := guarded(t, n)
+			SiLU(part, x, nil)
+			s.Apply(want, part)
+			SiLU(got, x, &s)
+			sameBits(t, want, got, "silu, %+v, procs %d", s, procs)
+
+			s.Apply(part, dy)
+			SiLUBackward(want, x, part, nil)
+			SiLUBackward(got, x, dy, &s)
+			sameBits(t, want, got, "silu's gradient, %+v, procs %d", s, procs)
+
+			s.Apply(part, x)
+			AddRows(want, h, part, nil, s.Batch, s.Steps, s.Keep, s.Cols)
+			AddRows(got, h, x, &s, s.Batch, s.Steps, s.Keep, s.Cols)
+			sameBits(t, want, got, "residual, %+v, procs %d", s, procs)
+		})
+	}
+	short := make([]float32, 5)
+	d := &Dropout{1, 0.3, 1, 2, 2, 3}
+	panicsWith(t, "dropout", 5, 6, func() { SiLU(short, short, d) })
+	panicsWith(t, "dropout", 5, 6, func() { SiLUBackward(short, short, short, d) })
+	panicsWith(t, "dropout", 4, 6, func() { AddRows(short, short, short, d, 1, 2, 2, 2) })
+}
