@@ -18,8 +18,12 @@ type cache struct {
 	values []float32 // [steps, H]
 }
 
-// grow makes room for the keys of so many steps, and keeps those of the first have.
-func (c *cache) grow(hidden, have, steps int) {
+// keyLine is how many keys fill a line of the caches, with which rows begin.
+const keyLine = 16
+
+// grow makes room for the keys of so many steps, of a window's at most, and keeps those of
+// the first have.
+func (c *cache) grow(hidden, have, steps, window int) {
 	if steps <= c.stride {
 		return
 	}
@@ -29,7 +33,7 @@ func (c *cache) grow(hidden, have, steps int) {
 		room(&c.keys, hidden*c.stride)
 		return
 	}
-	c.stride = 2 * steps // not again with the next frame
+	c.stride = (min(2*steps, window) + keyLine - 1) / keyLine * keyLine // not again with the next frame
 	c.keys = make([]float32, hidden*c.stride)
 	for i := range hidden {
 		copy(c.keys[i*c.stride:], old[i*before:i*before+have])
@@ -83,7 +87,7 @@ func (b *block) run(m *Model, w *workspace, c *cache, s span) error {
 	hidden, n, keep := m.spec.HiddenSize, s.n, s.keep
 	h, a, y := w.stream, room(&w.branch, n*hidden), room(&w.wide, n*3*hidden)
 	b.attnNorm.forward(a, h, n)
-	if err := b.attend(w, c, s); err != nil {
+	if err := b.attend(m, w, c, s); err != nil {
 		return err
 	}
 	if err := b.out.forward(w, y, a, keep); err != nil {
@@ -105,7 +109,7 @@ func (b *block) run(m *Model, w *workspace, c *cache, s span) error {
 }
 
 // attend replaces the n rows in w.branch by the attention of the kept ones.
-func (b *block) attend(w *workspace, c *cache, s span) error {
+func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
 	hidden, n, last := b.out.out, s.n, s.from+s.n
 	skip := n - s.keep
 	a, qkv := w.branch, kernel.Dense(w.wide, n, 3*hidden)
@@ -119,7 +123,7 @@ func (b *block) attend(w *workspace, c *cache, s span) error {
 	} else {
 		b.qkv.write(qkv, in, 0, 0, 3*hidden)
 	}
-	c.grow(hidden, s.from, last)
+	c.grow(hidden, s.from, last, m.spec.WindowSize)
 	values := qkv.Columns(2*hidden, 3*hidden)
 	if s.goesOn {
 		values = kernel.Dense(room(&c.values, last*hidden), last, hidden)

@@ -10,24 +10,28 @@ package kernel
 func intTileAVX512(rows int, cols int, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)
 
 // intRow1AVX512 computes one row of outs outputs, of rounds of 32 inputs, from panels with 1 bits a code.
+// The factors of a panel's outputs lie factorStep bytes behind those of the one before.
 //
 //go:noescape
-func intRow1AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
+func intRow1AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
 
 // intRow2AVX512 computes one row of outs outputs, of rounds of 32 inputs, from panels with 2 bits a code.
+// The factors of a panel's outputs lie factorStep bytes behind those of the one before.
 //
 //go:noescape
-func intRow2AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
+func intRow2AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
 
 // intRow4AVX512 computes one row of outs outputs, of rounds of 32 inputs, from panels with 4 bits a code.
+// The factors of a panel's outputs lie factorStep bytes behind those of the one before.
 //
 //go:noescape
-func intRow4AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
+func intRow4AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
 
 // intRow8AVX512 computes one row of outs outputs, of rounds of 32 inputs, from panels with 8 bits a code.
+// The factors of a panel's outputs lie factorStep bytes behind those of the one before.
 //
 //go:noescape
-func intRow8AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
+func intRow8AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
 
 // intRowsAVX2 is intKernel.tile for whole panels, and at least one row. With halves 2 each
 // block of w is one of the codes' low 4 bits and one of their high ones.

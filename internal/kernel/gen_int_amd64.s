@@ -1998,16 +1998,17 @@ loop1:
 	VZEROUPPER
 	RET
 
-// func intRow1AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
+// func intRow1AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, SSE
-TEXT ·intRow1AVX512(SB), NOSPLIT, $0-152
+TEXT ·intRow1AVX512(SB), NOSPLIT, $0-160
 	MOVQ         outs+0(FP), AX
 	MOVQ         rounds+8(FP), DX
 	MOVQ         x_base+16(FP), BX
 	MOVQ         w_base+40(FP), SI
 	MOVQ         factors_base+80(FP), DI
-	MOVQ         bias_base+104(FP), R8
-	MOVQ         y_base+128(FP), R9
+	MOVQ         factorStep+104(FP), R8
+	MOVQ         bias_base+112(FP), R9
+	MOVQ         y_base+136(FP), R10
 	MOVQ         start+64(FP), CX
 	VPBROADCASTD CX, Z0
 	MOVSS        scale+72(FP), X1
@@ -2047,7 +2048,7 @@ panel:
 	VPXORD Z24, Z24, Z24
 	VPXORD Z25, Z25, Z25
 	MOVQ   BX, CX
-	MOVQ   DX, R10
+	MOVQ   DX, R11
 
 round:
 	VMOVDQU64    (SI), Z26
@@ -2094,7 +2095,7 @@ round:
 	VPDPBUSD     Z28, Z26, Z25
 	ADDQ         $0x20, CX
 	ADDQ         $0x00000080, SI
-	DECQ         R10
+	DECQ         R11
 	JNE          round
 	VPADDD       Z10, Z10, Z10
 	VPADDD       Z12, Z10, Z10
@@ -2127,43 +2128,44 @@ round:
 	VPADDD       Z25, Z11, Z11
 	VPADDD       Z0, Z11, Z11
 	MOVQ         AX, CX
-	MOVQ         $0x00000020, R10
-	CMPQ         CX, R10
-	CMOVQGT      R10, CX
-	MOVQ         $-1, R10
-	SHLQ         CL, R10
-	NOTQ         R10
-	KMOVW        R10, K1
-	SHRQ         $0x10, R10
-	KMOVW        R10, K2
+	MOVQ         $0x00000020, R11
+	CMPQ         CX, R11
+	CMOVQGT      R11, CX
+	MOVQ         $-1, R11
+	SHLQ         CL, R11
+	NOTQ         R11
+	KMOVW        R11, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K2
 	VMULPS       (DI), Z1, Z26
 	VCVTDQ2PS    Z10, Z10
 	VMULPS       Z26, Z10, Z10
-	VADDPS       (R8), Z10, Z10
-	VMOVUPS      Z10, K1, (R9)
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, K1, (R10)
 	VMULPS       64(DI), Z1, Z26
 	VCVTDQ2PS    Z11, Z11
 	VMULPS       Z26, Z11, Z11
-	VADDPS       64(R8), Z11, Z11
-	VMOVUPS      Z11, K2, 64(R9)
-	ADDQ         $0x00000080, DI
-	ADDQ         $0x00000080, R8
+	VADDPS       64(R9), Z11, Z11
+	VMOVUPS      Z11, K2, 64(R10)
+	ADDQ         R8, DI
 	ADDQ         $0x00000080, R9
+	ADDQ         $0x00000080, R10
 	SUBQ         $0x20, AX
 	JGT          panel
 	VZEROUPPER
 	RET
 
-// func intRow2AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
+// func intRow2AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, SSE
-TEXT ·intRow2AVX512(SB), NOSPLIT, $0-152
+TEXT ·intRow2AVX512(SB), NOSPLIT, $0-160
 	MOVQ         outs+0(FP), AX
 	MOVQ         rounds+8(FP), DX
 	MOVQ         x_base+16(FP), BX
 	MOVQ         w_base+40(FP), SI
 	MOVQ         factors_base+80(FP), DI
-	MOVQ         bias_base+104(FP), R8
-	MOVQ         y_base+128(FP), R9
+	MOVQ         factorStep+104(FP), R8
+	MOVQ         bias_base+112(FP), R9
+	MOVQ         y_base+136(FP), R10
 	MOVQ         start+64(FP), CX
 	VPBROADCASTD CX, Z0
 	MOVSS        scale+72(FP), X1
@@ -2195,7 +2197,7 @@ panel:
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
 	MOVQ   BX, CX
-	MOVQ   DX, R10
+	MOVQ   DX, R11
 
 round:
 	VMOVDQU64    (SI), Z22
@@ -2244,7 +2246,7 @@ round:
 	VPDPBUSD     Z24, Z22, Z21
 	ADDQ         $0x20, CX
 	ADDQ         $0x00000100, SI
-	DECQ         R10
+	DECQ         R11
 	JNE          round
 	VPADDD       Z14, Z6, Z6
 	VPADDD       Z16, Z8, Z8
@@ -2269,43 +2271,44 @@ round:
 	VPADDD       Z13, Z7, Z7
 	VPADDD       Z0, Z7, Z7
 	MOVQ         AX, CX
-	MOVQ         $0x00000020, R10
-	CMPQ         CX, R10
-	CMOVQGT      R10, CX
-	MOVQ         $-1, R10
-	SHLQ         CL, R10
-	NOTQ         R10
-	KMOVW        R10, K1
-	SHRQ         $0x10, R10
-	KMOVW        R10, K2
+	MOVQ         $0x00000020, R11
+	CMPQ         CX, R11
+	CMOVQGT      R11, CX
+	MOVQ         $-1, R11
+	SHLQ         CL, R11
+	NOTQ         R11
+	KMOVW        R11, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K2
 	VMULPS       (DI), Z1, Z22
 	VCVTDQ2PS    Z6, Z6
 	VMULPS       Z22, Z6, Z6
-	VADDPS       (R8), Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, K1, (R10)
 	VMULPS       64(DI), Z1, Z22
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z22, Z7, Z7
-	VADDPS       64(R8), Z7, Z7
-	VMOVUPS      Z7, K2, 64(R9)
-	ADDQ         $0x00000080, DI
-	ADDQ         $0x00000080, R8
+	VADDPS       64(R9), Z7, Z7
+	VMOVUPS      Z7, K2, 64(R10)
+	ADDQ         R8, DI
 	ADDQ         $0x00000080, R9
+	ADDQ         $0x00000080, R10
 	SUBQ         $0x20, AX
 	JGT          panel
 	VZEROUPPER
 	RET
 
-// func intRow4AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
+// func intRow4AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, SSE
-TEXT ·intRow4AVX512(SB), NOSPLIT, $0-152
+TEXT ·intRow4AVX512(SB), NOSPLIT, $0-160
 	MOVQ         outs+0(FP), AX
 	MOVQ         rounds+8(FP), DX
 	MOVQ         x_base+16(FP), BX
 	MOVQ         w_base+40(FP), SI
 	MOVQ         factors_base+80(FP), DI
-	MOVQ         bias_base+104(FP), R8
-	MOVQ         y_base+128(FP), R9
+	MOVQ         factorStep+104(FP), R8
+	MOVQ         bias_base+112(FP), R9
+	MOVQ         y_base+136(FP), R10
 	MOVQ         start+64(FP), CX
 	VPBROADCASTD CX, Z0
 	MOVSS        scale+72(FP), X1
@@ -2333,7 +2336,7 @@ panel:
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
 	MOVQ   BX, CX
-	MOVQ   DX, R10
+	MOVQ   DX, R11
 
 round:
 	VMOVDQU64    (SI), Z20
@@ -2386,7 +2389,7 @@ round:
 	VPDPBUSD     Z22, Z20, Z19
 	ADDQ         $0x20, CX
 	ADDQ         $0x00000200, SI
-	DECQ         R10
+	DECQ         R11
 	JNE          round
 	VPADDD       Z8, Z4, Z4
 	VPADDD       Z12, Z4, Z4
@@ -2407,43 +2410,44 @@ round:
 	VPADDD       Z7, Z5, Z5
 	VPADDD       Z0, Z5, Z5
 	MOVQ         AX, CX
-	MOVQ         $0x00000020, R10
-	CMPQ         CX, R10
-	CMOVQGT      R10, CX
-	MOVQ         $-1, R10
-	SHLQ         CL, R10
-	NOTQ         R10
-	KMOVW        R10, K1
-	SHRQ         $0x10, R10
-	KMOVW        R10, K2
+	MOVQ         $0x00000020, R11
+	CMPQ         CX, R11
+	CMOVQGT      R11, CX
+	MOVQ         $-1, R11
+	SHLQ         CL, R11
+	NOTQ         R11
+	KMOVW        R11, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K2
 	VMULPS       (DI), Z1, Z20
 	VCVTDQ2PS    Z4, Z4
 	VMULPS       Z20, Z4, Z4
-	VADDPS       (R8), Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, K1, (R10)
 	VMULPS       64(DI), Z1, Z20
 	VCVTDQ2PS    Z5, Z5
 	VMULPS       Z20, Z5, Z5
-	VADDPS       64(R8), Z5, Z5
-	VMOVUPS      Z5, K2, 64(R9)
-	ADDQ         $0x00000080, DI
-	ADDQ         $0x00000080, R8
+	VADDPS       64(R9), Z5, Z5
+	VMOVUPS      Z5, K2, 64(R10)
+	ADDQ         R8, DI
 	ADDQ         $0x00000080, R9
+	ADDQ         $0x00000080, R10
 	SUBQ         $0x20, AX
 	JGT          panel
 	VZEROUPPER
 	RET
 
-// func intRow8AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, bias []float32, y []float32)
+// func intRow8AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, SSE
-TEXT ·intRow8AVX512(SB), NOSPLIT, $0-152
+TEXT ·intRow8AVX512(SB), NOSPLIT, $0-160
 	MOVQ         outs+0(FP), AX
 	MOVQ         rounds+8(FP), DX
 	MOVQ         x_base+16(FP), BX
 	MOVQ         w_base+40(FP), SI
 	MOVQ         factors_base+80(FP), DI
-	MOVQ         bias_base+104(FP), R8
-	MOVQ         y_base+128(FP), R9
+	MOVQ         factorStep+104(FP), R8
+	MOVQ         bias_base+112(FP), R9
+	MOVQ         y_base+136(FP), R10
 	MOVQ         start+64(FP), CX
 	VPBROADCASTD CX, Z0
 	MOVSS        scale+72(FP), X1
@@ -2469,7 +2473,7 @@ panel:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	MOVQ   BX, CX
-	MOVQ   DX, R10
+	MOVQ   DX, R11
 
 round:
 	VMOVDQU64    (SI), Z2
@@ -2514,7 +2518,7 @@ round:
 	VPDPBUSD     Z20, Z19, Z18
 	ADDQ         $0x20, CX
 	ADDQ         $0x00000400, SI
-	DECQ         R10
+	DECQ         R11
 	JNE          round
 	VPADDD       Z5, Z3, Z3
 	VPADDD       Z7, Z3, Z3
@@ -2533,28 +2537,28 @@ round:
 	VPADDD       Z18, Z4, Z4
 	VPADDD       Z0, Z4, Z4
 	MOVQ         AX, CX
-	MOVQ         $0x00000020, R10
-	CMPQ         CX, R10
-	CMOVQGT      R10, CX
-	MOVQ         $-1, R10
-	SHLQ         CL, R10
-	NOTQ         R10
-	KMOVW        R10, K1
-	SHRQ         $0x10, R10
-	KMOVW        R10, K2
+	MOVQ         $0x00000020, R11
+	CMPQ         CX, R11
+	CMOVQGT      R11, CX
+	MOVQ         $-1, R11
+	SHLQ         CL, R11
+	NOTQ         R11
+	KMOVW        R11, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K2
 	VMULPS       (DI), Z1, Z2
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z2, Z3, Z3
-	VADDPS       (R8), Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
+	VADDPS       (R9), Z3, Z3
+	VMOVUPS      Z3, K1, (R10)
 	VMULPS       64(DI), Z1, Z2
 	VCVTDQ2PS    Z4, Z4
 	VMULPS       Z2, Z4, Z4
-	VADDPS       64(R8), Z4, Z4
-	VMOVUPS      Z4, K2, 64(R9)
-	ADDQ         $0x00000080, DI
-	ADDQ         $0x00000080, R8
+	VADDPS       64(R9), Z4, Z4
+	VMOVUPS      Z4, K2, 64(R10)
+	ADDQ         R8, DI
 	ADDQ         $0x00000080, R9
+	ADDQ         $0x00000080, R10
 	SUBQ         $0x20, AX
 	JGT          panel
 	VZEROUPPER

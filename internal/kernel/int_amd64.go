@@ -32,7 +32,11 @@ func intLayerRowAVX512(l *IntLayer, y []float32, x []int8, sum int32, scale floa
 	case 2:
 		row = intRow4AVX512
 	}
-	row(l.out, IntStride(l.in)/rowPad, x, l.panels, -l.offset()*int(sum), scale, l.scales, l.bias, y)
+	step := 4 * panelOuts
+	if l.uniform {
+		step = 0 // one panel's factors are all panels', and stay in the first cache
+	}
+	row(l.out, IntStride(l.in)/rowPad, x, l.panels, -l.offset()*int(sum), scale, l.scales, step, l.bias, y)
 }
 
 // intAVX2 multiplies bytes in pairs, whose sums fit 16 bits: int8 codes in two halves

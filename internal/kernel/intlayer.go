@@ -23,6 +23,7 @@ type IntLayer struct {
 	fields  int // codes in a byte
 	panels  []uint8
 	scales  []float32 // of outputs; as bias, for whole panels
+	uniform bool      // all scales are one
 	bias    []float32
 }
 
@@ -67,8 +68,8 @@ func newIntLayer(in, out, bits, fields int) *IntLayer {
 func (l *IntLayer) SetScales(scales, bias []float32) {
 	need("bias", len(bias), l.out)
 	copy(l.bias, bias[:l.out])
-	if len(scales) == 1 {
-		for o := range l.out {
+	if l.uniform = len(scales) == 1; l.uniform {
+		for o := range l.scales {
 			l.scales[o] = scales[0]
 		}
 		return
@@ -154,6 +155,14 @@ const fewRows = 3
 // Forward computes y [n, out]: row i of row first + i*every of x, on the caller's
 // goroutine.
 func (l *IntLayer) Forward(y Matrix, x IntRows, first, every int) {
+	if y.Rows > 0 && y.Rows <= fewRows && chosen.ints.row != nil {
+		l.needRows(y, x, first+(y.Rows-1)*every+1)
+		for i, stride := 0, IntStride(l.in); i < y.Rows; i++ {
+			j := first + i*every
+			chosen.ints.row(l, y.Data[i*y.Stride:], x.Codes[j*stride:], x.Sums[j], x.Scales[j])
+		}
+		return
+	}
 	if c := l.newCall(y, x, first, every); y.Rows > 0 {
 		c.part(0, c.count())
 	}
@@ -161,6 +170,10 @@ func (l *IntLayer) Forward(y Matrix, x IntRows, first, every int) {
 
 // ForwardParallel is Forward on all processors.
 func (l *IntLayer) ForwardParallel(y Matrix, x IntRows, first, every int) {
+	if y.Rows <= fewRows {
+		l.Forward(y, x, first, every)
+		return
+	}
 	if c := l.newCall(y, x, first, every); y.Rows > 0 {
 		work := 2 * l.in * panelOuts * min(y.Rows, blockTokens)
 		Parallel(c.count(), max(1, c.grain/max(work, 1)), c.part)
@@ -179,20 +192,28 @@ type intCall struct {
 
 func (l *IntLayer) newCall(y Matrix, x IntRows, first, every int) (c intCall) {
 	c = intCall{IntLayer: l, y: y, every: every, stride: IntStride(l.in), grain: 1 << 22}
-	if y.Cols != l.out {
-		panic(fmt.Sprintf("kernel: a product of %d columns for a layer of %d outputs", y.Cols, l.out))
-	}
 	if y.Rows == 0 {
+		l.needRows(y, x, 0)
 		return c
 	}
-	last := first + (y.Rows-1)*every + 1
-	y.need("int8 layer's output")
-	need("int8 layer's input", len(x.Codes), last*c.stride)
-	need("int8 layer's input scales", len(x.Scales), last)
-	need("int8 layer's input sums", len(x.Sums), last)
+	l.needRows(y, x, first+(y.Rows-1)*every+1)
 	c.x = x.from(first, c.stride)
 	c.blocks, c.panels = ceilDiv(y.Rows, blockTokens), ceilDiv(l.out, panelOuts)
 	return c
+}
+
+// needRows panics unless y has the layer's outputs, and x rows up to last.
+func (l *IntLayer) needRows(y Matrix, x IntRows, last int) {
+	if y.Cols != l.out {
+		panic(fmt.Sprintf("kernel: a product of %d columns for a layer of %d outputs", y.Cols, l.out))
+	}
+	if last == 0 {
+		return
+	}
+	y.need("int8 layer's output")
+	need("int8 layer's input", len(x.Codes), last*IntStride(l.in))
+	need("int8 layer's input scales", len(x.Scales), last)
+	need("int8 layer's input sums", len(x.Sums), last)
 }
 
 func (c *intCall) count() int { return c.blocks * c.panels }
@@ -200,13 +221,6 @@ func (c *intCall) count() int { return c.blocks * c.panels }
 // part computes items [lo, hi), counted along the panels.
 func (c *intCall) part(lo, hi int) {
 	k := chosen.ints
-	if c.y.Rows <= fewRows && k.row != nil && lo == 0 && hi == c.count() {
-		for i := range c.y.Rows {
-			j := i * c.every
-			k.row(c.IntLayer, c.y.Data[i*c.y.Stride:], c.x.Codes[j*c.stride:], c.x.Sums[j], c.x.Scales[j])
-		}
-		return
-	}
 	var open []uint8
 	if c.fields > 1 {
 		buf := borrowBytes(panelOuts * c.stride)

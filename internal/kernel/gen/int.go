@@ -208,13 +208,14 @@ func unpack(s vectors, bits int) {
 // shifted, and have accumulators of their own, which are shifted at the end.
 func intRowAVX512(width int) {
 	name := fmt.Sprintf("intRow%dAVX512", width)
-	TEXT(name, NOSPLIT, "func(outs, rounds int, x []int8, w []uint8, start int, scale float32, factors, bias, y []float32)")
+	TEXT(name, NOSPLIT, "func(outs, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias, y []float32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s computes one row of outs outputs, of rounds of 32 inputs, from panels with %d bits a code.", name, width))
+	Doc(fmt.Sprintf("%s computes one row of outs outputs, of rounds of 32 inputs, from panels with %d bits a code.", name, width),
+		"The factors of a panel's outputs lie factorStep bytes behind those of the one before.")
 	all := fields(width)
 	blocks := 8 / len(all) // in a round
 	outs, rounds, x0, w := param("outs"), param("rounds"), base("x"), base("w")
-	factors, bias, y := base("factors"), base("bias"), base("y")
+	factors, factorStep, bias, y := base("factors"), param("factorStep"), base("bias"), base("y")
 	start, scale := ZMM(), ZMM()
 	VPBROADCASTD(param("start").As32(), start)
 	VBROADCASTSS(Load(Param("scale"), XMM()), scale)
@@ -294,7 +295,8 @@ func intRowAVX512(width int) {
 		VADDPS(Mem{Base: bias, Disp: 64 * half}, v, v)
 		VMOVUPS(v, mask, Mem{Base: y, Disp: 64 * half})
 	}
-	for _, p := range []reg.GPVirtual{factors, bias, y} {
+	ADDQ(factorStep, factors)
+	for _, p := range []reg.GPVirtual{bias, y} {
 		ADDQ(U32(4*panelOuts), p)
 	}
 	SUBQ(Imm(panelOuts), outs)
