@@ -35,6 +35,7 @@ type linear struct {
 	rows8      kernel.IntRows     // x, with int8 activations
 	layers     []*kernel.IntLayer // of parts
 	lookups    []*kernel.Lookup   // likewise, where they are used
+	indexed    bool               // they have the codes
 	xhat, what []float32          // the values that codes stand for; see inputValues, weightValues
 
 	ctrl       *control  // nil where nothing is blended
@@ -80,6 +81,7 @@ func (l *linear) forward(out []float32, in [][]float32) error {
 	if err := checkFinite(bias, []int{l.out}); err != nil {
 		return &paramError{l.path + ".bias", err}
 	}
+	l.indexed = false
 	if err := l.quantize(l.w, in[1]); err != nil {
 		return &paramError{l.path + ".weight", place(err, []int{l.in, l.out})}
 	}
@@ -159,6 +161,28 @@ func (l *linear) multiplyInts(out, bias []float32) {
 		layer.SetScales(columns(l.factors(), p), bias[p.lo:p.hi])
 		layer.ForwardParallel(p.of(out, l.rows, l.out), l.rows8, p.every-1, p.every)
 	}
+	if l.ctrl != nil && l.ctrl.training.Load() {
+		l.index() // while the codes are in a cache
+	}
+}
+
+// looksUp tells whether the input's gradient is looked up.
+func (l *linear) looksUp() bool {
+	return (l.mode == Binary || l.mode == Ternary) && !l.blended() && kernel.HasLookup(l.in, l.mode.Bits())
+}
+
+// index gives the lookups, where they are used, the codes of the last forward run.
+func (l *linear) index() {
+	if l.indexed || !l.looksUp() {
+		return
+	}
+	for i, p := range l.parts {
+		if len(l.lookups) == i {
+			l.lookups = append(l.lookups, kernel.NewLookup(l.in, p.hi-p.lo, l.mode.Bits()))
+		}
+		l.lookups[i].SetCodes(kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi))
+	}
+	l.indexed = true
 }
 
 // columns are the factors of a part's columns.
@@ -219,6 +243,7 @@ func (l *linear) backward(grads, in [][]float32, dout []float32) error {
 	if !l.blended() {
 		xhat = l.inputValues()
 	}
+	l.index()
 	for i, p := range l.parts {
 		dy := p.of(dout, l.rows, l.out)
 		// The first part covers every row.
@@ -240,11 +265,7 @@ func (l *linear) inputGradient(dx, dy kernel.Matrix, i int, add bool) {
 	p, what := l.parts[i], l.wmix
 	switch {
 	case l.blended():
-	case (l.mode == Binary || l.mode == Ternary) && kernel.HasLookup(l.in, l.mode.Bits()):
-		if len(l.lookups) == i {
-			l.lookups = append(l.lookups, kernel.NewLookup(l.in, p.hi-p.lo, l.mode.Bits()))
-		}
-		l.lookups[i].SetCodes(kernel.Dense(l.w, l.in, l.out).Columns(p.lo, p.hi))
+	case l.looksUp():
 		l.lookups[i].Multiply(dx, dy, columns(l.factors(), p), add)
 		return
 	default:
