@@ -2,6 +2,8 @@ package kernel
 
 import "fmt"
 
+//go:generate go -C gen run . -set neon -out ../gen_gemm_arm64.s -stubs ../gen_gemm_arm64.go
+
 // Matrix is a row-major matrix whose rows lie Stride apart.
 type Matrix struct {
 	Data       []float32

@@ -18,7 +18,7 @@ type variant struct {
 var variants = append([]variant{{name: "generic", gemm: gemmGeneric, chain: gemmGeneric, lookup: lookupGeneric, ints: &intGeneric}}, fastVariants()...)
 
 // chosen is the variant in use. The environment's QAT_KERNEL (generic, avx2,
-// avx512) names another than the best; a name that cannot be had changes nothing.
+// avx512, neon) names another than the best; a name that cannot be had changes nothing.
 var chosen = choose(os.Getenv("QAT_KERNEL"))
 
 func choose(name string) variant {
@@ -30,7 +30,7 @@ func choose(name string) variant {
 	return variants[len(variants)-1]
 }
 
-// Variant names the implementation in use: generic, avx2 or avx512. See the
+// Variant names the implementation in use: generic, avx2, avx512 or neon. See the
 // package comment for what it may change.
 func Variant() string { return chosen.name }
 

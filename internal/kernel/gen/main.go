@@ -51,6 +51,10 @@ var sets = map[string]func(){
 func main() {
 	name := flag.String("set", "", "the functions to write")
 	flag.Parse()
+	if *name == "neon" {
+		writeNEON(flag.Lookup("out").Value.String(), flag.Lookup("stubs").Value.String())
+		return
+	}
 	set := sets[*name]
 	if set == nil {
 		log.Fatalf("there is no set %q", *name)
