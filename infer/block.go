@@ -113,15 +113,15 @@ func (b *block) attend(m *Model, w *workspace, c *cache, s span) error {
 	hidden, n, last := b.out.out, s.n, s.from+s.n
 	skip := n - s.keep
 	a, qkv := w.branch, kernel.Dense(w.wide, n, 3*hidden)
-	in, err := b.qkv.read(w, a, n)
-	if err != nil {
-		return err
-	}
 	if skip > 0 { // keys and values of every step, queries of the kept ones
+		in, err := b.qkv.read(w, a, n)
+		if err != nil {
+			return err
+		}
 		b.qkv.write(qkv.Columns(hidden, 3*hidden), in, 0, hidden, 3*hidden)
 		b.qkv.write(kernel.Matrix{Data: qkv.Data[skip*3*hidden:], Rows: s.keep, Cols: hidden, Stride: 3 * hidden}, in, skip, 0, hidden)
-	} else {
-		b.qkv.write(qkv, in, 0, 0, 3*hidden)
+	} else if err := b.qkv.forward(w, qkv.Data, a, n); err != nil {
+		return err
 	}
 	c.grow(hidden, s.from, last, m.spec.WindowSize)
 	values := qkv.Columns(2*hidden, 3*hidden)

@@ -36,6 +36,24 @@ type taken struct {
 	scales, values []float32
 }
 
+// row computes y [out] of one row of codes.
+func (l *linear) row(w *workspace, y, x []float32) error {
+	stride := kernel.IntStride(l.in)
+	w.one = kernel.IntRows{Codes: room(&w.codes, stride), Scales: room(&w.scales, 1), Sums: room(&w.sums, 1)}
+	if !w.one.Quantize(0, x) {
+		return l.notFinite()
+	}
+	for i := range l.ints {
+		p := &l.ints[i]
+		p.ForwardRow(y[p.lo:p.hi], &w.one)
+	}
+	return nil
+}
+
+func (l *linear) notFinite() error {
+	return fmt.Errorf("%s: its input is not finite: values of the model or of its input are too large", l.path)
+}
+
 // read takes n rows of x for write.
 //
 // Errors: a row that is not finite.
@@ -61,7 +79,7 @@ func (l *linear) read(w *workspace, x []float32, n int) (taken, error) {
 			in.scales[i], finite = 1, kernel.FirstNotFinite(row) < 0
 		}
 		if !finite {
-			return in, fmt.Errorf("%s: its input is not finite: values of the model or of its input are too large", l.path)
+			return in, l.notFinite()
 		}
 	}
 	return in, nil
@@ -90,6 +108,9 @@ func (l *linear) write(y kernel.Matrix, in taken, skip, lo, hi int) {
 
 // forward computes y [n, out] of x [n, in].
 func (l *linear) forward(w *workspace, y, x []float32, n int) error {
+	if n == 1 && l.ints != nil {
+		return l.row(w, y[:l.out], x[:l.in])
+	}
 	in, err := l.read(w, x, n)
 	if err == nil {
 		l.write(kernel.Dense(y, n, l.out), in, 0, 0, l.out)

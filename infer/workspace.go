@@ -23,6 +23,7 @@ type workspace struct {
 	codes  []int8    // of its rows
 	sums   []int32   // of those, [n]
 	values []float32 // [n, in]
+	one    kernel.IntRows
 
 	part  part // of a batch, where there is one
 	group sync.WaitGroup

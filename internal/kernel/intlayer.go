@@ -168,6 +168,18 @@ func (l *IntLayer) Forward(y Matrix, x IntRows, first, every int) {
 	}
 }
 
+// ForwardRow computes y [out] of the first row of x.
+func (l *IntLayer) ForwardRow(y []float32, x *IntRows) {
+	row := chosen.ints.row
+	if row == nil {
+		l.Forward(Dense(y, 1, l.out), *x, 0, 1)
+		return
+	}
+	need("int8 layer's output", len(y), l.out)
+	need("int8 layer's input", len(x.Codes), IntStride(l.in))
+	row(l, y, x.Codes, x.Sums[0], x.Scales[0])
+}
+
 // ForwardParallel is Forward on all processors.
 func (l *IntLayer) ForwardParallel(y Matrix, x IntRows, first, every int) {
 	if y.Rows <= fewRows {
