@@ -71,6 +71,9 @@ func (l *Lookup) SetCodes(codes Matrix) {
 		panic(fmt.Sprintf("kernel: codes of %dx%d for a lookup of %dx%d", codes.Rows, codes.Cols, l.in, l.out))
 	}
 	codes.need("lookup's codes")
+	if l.out == 0 {
+		return
+	}
 	Parallel(l.in, rowGrain(l.out), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			dst, src, n := l.index[(i/lookupCols*l.quads*lookupCols+i%lookupCols)*4:], codes.Data[i*codes.Stride:][:l.out], 0
@@ -99,6 +102,12 @@ func (l *Lookup) Multiply(c, a Matrix, scales []float32, add bool) {
 	}
 	a.need("lookup's rows")
 	c.need("lookup's product")
+	if l.out == 0 {
+		for i := 0; i < c.Rows && !add; i++ {
+			clear(c.Data[i*c.Stride : i*c.Stride+c.Cols])
+		}
+		return
+	}
 	work := 2 * lookupRows * l.in * l.out
 	Parallel(ceilDiv(c.Rows, lookupRows), max(1, chosen.gemm.grain/max(work, 1)), func(lo, hi int) {
 		l.rows(c, a, scales, add, lo*lookupRows, min(hi*lookupRows, c.Rows))

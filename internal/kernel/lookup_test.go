@@ -25,7 +25,7 @@ func lookupCodes(n, bits int) []float32 {
 func TestLookup(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		for _, bits := range []int{1, 2} {
-			for _, s := range [][3]int{{0, 5, 3}, {1, 1, 1}, {1, 12, 64}, {2, 20, 65}, {5, 11, 63}, {7, 67, 71}, {13, 193, 127}, {6, 240, 128}, {11, 331, 200}} {
+			for _, s := range [][3]int{{0, 5, 3}, {1, 1, 1}, {1, 12, 64}, {2, 20, 65}, {5, 11, 63}, {7, 67, 71}, {13, 193, 127}, {6, 240, 128}, {11, 331, 200}, {3, 0, 5}} {
 				rows, k, cols := s[0], s[1], s[2]
 				for _, scales := range []int{1, k} {
 					for _, add := range []bool{false, true} {
@@ -63,6 +63,74 @@ func TestLookup(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// lookupCase is a product that every variant computes with the bits of the portable code.
+type lookupCase struct {
+	rows, k, cols, bits int
+	each, add           bool // a scale for each element; onto what is there
+	seed                uint64
+}
+
+func (c lookupCase) check(t *testing.T) {
+	t.Helper()
+	shift := int(c.seed % 17) // of all operands, against the lines of the caches
+	shifted := func(x []float32) []float32 { return append(make([]float32, shift, shift+len(x)), x...)[shift:] }
+	a := Dense(shifted(noise(c.seed, c.rows*c.k, 1)), c.rows, c.k)
+	codes := Dense(shifted(lookupCodes(c.cols*c.k, c.bits)), c.cols, c.k)
+	scales, start := []float32{0.7}, noise(c.seed+1, c.rows*c.cols, 1)
+	if c.each {
+		scales = shifted(noise(c.seed+2, c.k, 1))
+	}
+	if !c.add {
+		start = slices.Repeat([]float32{nan()}, len(start))
+	}
+	run := func(y []float32) {
+		l := NewLookup(c.cols, c.k, c.bits)
+		l.SetCodes(codes)
+		l.Multiply(Dense(y, c.rows, c.cols), a, scales, c.add)
+	}
+	want := slices.Clone(start)
+	func() {
+		defer func(before lookupKernel) { chosen.lookup = before }(chosen.lookup)
+		chosen.lookup = lookupGeneric
+		run(want)
+	}()
+	got := guardedCopy(t, start)
+	run(got)
+	sameBits(t, want, got, "%+v", c)
+}
+
+// All lengths, shapes at the edges of tiles and blocks, and powers of two.
+func TestLookup_shapes(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		n := uint64(0)
+		check := func(rows, k, cols int) {
+			for bits := 1; bits <= 2; bits++ {
+				n++
+				lookupCase{rows, k, cols, bits, n%3 == 0, n%2 == 0, n}.check(t)
+			}
+		}
+		for i := range 258 {
+			check(7, i, 11)
+			check(2, 41, i)
+		}
+		for _, rows := range []int{0, 1, 5, 6, 8, 64, 65} {
+			check(rows, 97, 65)
+		}
+		for _, size := range []int{64, 128, 256, 512} {
+			check(12, size, 128)
+		}
+	})
+}
+
+// FuzzLookup holds every variant against the portable code.
+func FuzzLookup(f *testing.F) {
+	f.Add(uint8(7), uint16(131), uint16(67), true, true, uint64(1))
+	f.Fuzz(func(t *testing.T, rows uint8, k, cols uint16, each, add bool, seed uint64) {
+		c := lookupCase{int(rows % 40), int(k % 700), 1 + int(cols%300), 1 + int(seed%2), each, add, seed}
+		eachVariant(t, func(t *testing.T) { c.check(t) })
 	})
 }
 
