@@ -14,230 +14,230 @@ DATA dropoutSteps<>+48(SB)/8, $0xb54cda58fbbee87e
 DATA dropoutSteps<>+56(SB)/8, $0x538454127b096493
 GLOBL dropoutSteps<>(SB), RODATA|NOPTR, $64
 
-DATA trainConstants<>+0(SB)/4, $0x3f800000
-DATA trainConstants<>+4(SB)/4, $0x3f800000
-DATA trainConstants<>+8(SB)/4, $0x3f800000
-DATA trainConstants<>+12(SB)/4, $0x3f800000
-DATA trainConstants<>+16(SB)/4, $0x3f800000
-DATA trainConstants<>+20(SB)/4, $0x3f800000
-DATA trainConstants<>+24(SB)/4, $0x3f800000
-DATA trainConstants<>+28(SB)/4, $0x3f800000
-DATA trainConstants<>+32(SB)/4, $0x3f800000
-DATA trainConstants<>+36(SB)/4, $0x3f800000
-DATA trainConstants<>+40(SB)/4, $0x3f800000
-DATA trainConstants<>+44(SB)/4, $0x3f800000
-DATA trainConstants<>+48(SB)/4, $0x3f800000
-DATA trainConstants<>+52(SB)/4, $0x3f800000
-DATA trainConstants<>+56(SB)/4, $0x3f800000
-DATA trainConstants<>+60(SB)/4, $0x3f800000
-DATA trainConstants<>+64(SB)/4, $0x80000000
-DATA trainConstants<>+68(SB)/4, $0x80000000
-DATA trainConstants<>+72(SB)/4, $0x80000000
-DATA trainConstants<>+76(SB)/4, $0x80000000
-DATA trainConstants<>+80(SB)/4, $0x80000000
-DATA trainConstants<>+84(SB)/4, $0x80000000
-DATA trainConstants<>+88(SB)/4, $0x80000000
-DATA trainConstants<>+92(SB)/4, $0x80000000
-DATA trainConstants<>+96(SB)/4, $0x80000000
-DATA trainConstants<>+100(SB)/4, $0x80000000
-DATA trainConstants<>+104(SB)/4, $0x80000000
-DATA trainConstants<>+108(SB)/4, $0x80000000
-DATA trainConstants<>+112(SB)/4, $0x80000000
-DATA trainConstants<>+116(SB)/4, $0x80000000
-DATA trainConstants<>+120(SB)/4, $0x80000000
-DATA trainConstants<>+124(SB)/4, $0x80000000
-DATA trainConstants<>+128(SB)/4, $0x42b40000
-DATA trainConstants<>+132(SB)/4, $0x42b40000
-DATA trainConstants<>+136(SB)/4, $0x42b40000
-DATA trainConstants<>+140(SB)/4, $0x42b40000
-DATA trainConstants<>+144(SB)/4, $0x42b40000
-DATA trainConstants<>+148(SB)/4, $0x42b40000
-DATA trainConstants<>+152(SB)/4, $0x42b40000
-DATA trainConstants<>+156(SB)/4, $0x42b40000
-DATA trainConstants<>+160(SB)/4, $0x42b40000
-DATA trainConstants<>+164(SB)/4, $0x42b40000
-DATA trainConstants<>+168(SB)/4, $0x42b40000
-DATA trainConstants<>+172(SB)/4, $0x42b40000
-DATA trainConstants<>+176(SB)/4, $0x42b40000
-DATA trainConstants<>+180(SB)/4, $0x42b40000
-DATA trainConstants<>+184(SB)/4, $0x42b40000
-DATA trainConstants<>+188(SB)/4, $0x42b40000
-DATA trainConstants<>+192(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+196(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+200(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+204(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+208(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+212(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+216(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+220(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+224(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+228(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+232(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+236(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+240(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+244(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+248(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+252(SB)/4, $0x3fb8aa3b
-DATA trainConstants<>+256(SB)/4, $0x4b400000
-DATA trainConstants<>+260(SB)/4, $0x4b400000
-DATA trainConstants<>+264(SB)/4, $0x4b400000
-DATA trainConstants<>+268(SB)/4, $0x4b400000
-DATA trainConstants<>+272(SB)/4, $0x4b400000
-DATA trainConstants<>+276(SB)/4, $0x4b400000
-DATA trainConstants<>+280(SB)/4, $0x4b400000
-DATA trainConstants<>+284(SB)/4, $0x4b400000
-DATA trainConstants<>+288(SB)/4, $0x4b400000
-DATA trainConstants<>+292(SB)/4, $0x4b400000
-DATA trainConstants<>+296(SB)/4, $0x4b400000
-DATA trainConstants<>+300(SB)/4, $0x4b400000
-DATA trainConstants<>+304(SB)/4, $0x4b400000
-DATA trainConstants<>+308(SB)/4, $0x4b400000
-DATA trainConstants<>+312(SB)/4, $0x4b400000
-DATA trainConstants<>+316(SB)/4, $0x4b400000
-DATA trainConstants<>+320(SB)/4, $0x3f318000
-DATA trainConstants<>+324(SB)/4, $0x3f318000
-DATA trainConstants<>+328(SB)/4, $0x3f318000
-DATA trainConstants<>+332(SB)/4, $0x3f318000
-DATA trainConstants<>+336(SB)/4, $0x3f318000
-DATA trainConstants<>+340(SB)/4, $0x3f318000
-DATA trainConstants<>+344(SB)/4, $0x3f318000
-DATA trainConstants<>+348(SB)/4, $0x3f318000
-DATA trainConstants<>+352(SB)/4, $0x3f318000
-DATA trainConstants<>+356(SB)/4, $0x3f318000
-DATA trainConstants<>+360(SB)/4, $0x3f318000
-DATA trainConstants<>+364(SB)/4, $0x3f318000
-DATA trainConstants<>+368(SB)/4, $0x3f318000
-DATA trainConstants<>+372(SB)/4, $0x3f318000
-DATA trainConstants<>+376(SB)/4, $0x3f318000
-DATA trainConstants<>+380(SB)/4, $0x3f318000
-DATA trainConstants<>+384(SB)/4, $0xb95e8083
-DATA trainConstants<>+388(SB)/4, $0xb95e8083
-DATA trainConstants<>+392(SB)/4, $0xb95e8083
-DATA trainConstants<>+396(SB)/4, $0xb95e8083
-DATA trainConstants<>+400(SB)/4, $0xb95e8083
-DATA trainConstants<>+404(SB)/4, $0xb95e8083
-DATA trainConstants<>+408(SB)/4, $0xb95e8083
-DATA trainConstants<>+412(SB)/4, $0xb95e8083
-DATA trainConstants<>+416(SB)/4, $0xb95e8083
-DATA trainConstants<>+420(SB)/4, $0xb95e8083
-DATA trainConstants<>+424(SB)/4, $0xb95e8083
-DATA trainConstants<>+428(SB)/4, $0xb95e8083
-DATA trainConstants<>+432(SB)/4, $0xb95e8083
-DATA trainConstants<>+436(SB)/4, $0xb95e8083
-DATA trainConstants<>+440(SB)/4, $0xb95e8083
-DATA trainConstants<>+444(SB)/4, $0xb95e8083
-DATA trainConstants<>+448(SB)/4, $0x39506967
-DATA trainConstants<>+452(SB)/4, $0x39506967
-DATA trainConstants<>+456(SB)/4, $0x39506967
-DATA trainConstants<>+460(SB)/4, $0x39506967
-DATA trainConstants<>+464(SB)/4, $0x39506967
-DATA trainConstants<>+468(SB)/4, $0x39506967
-DATA trainConstants<>+472(SB)/4, $0x39506967
-DATA trainConstants<>+476(SB)/4, $0x39506967
-DATA trainConstants<>+480(SB)/4, $0x39506967
-DATA trainConstants<>+484(SB)/4, $0x39506967
-DATA trainConstants<>+488(SB)/4, $0x39506967
-DATA trainConstants<>+492(SB)/4, $0x39506967
-DATA trainConstants<>+496(SB)/4, $0x39506967
-DATA trainConstants<>+500(SB)/4, $0x39506967
-DATA trainConstants<>+504(SB)/4, $0x39506967
-DATA trainConstants<>+508(SB)/4, $0x39506967
-DATA trainConstants<>+512(SB)/4, $0x3ab743ce
-DATA trainConstants<>+516(SB)/4, $0x3ab743ce
-DATA trainConstants<>+520(SB)/4, $0x3ab743ce
-DATA trainConstants<>+524(SB)/4, $0x3ab743ce
-DATA trainConstants<>+528(SB)/4, $0x3ab743ce
-DATA trainConstants<>+532(SB)/4, $0x3ab743ce
-DATA trainConstants<>+536(SB)/4, $0x3ab743ce
-DATA trainConstants<>+540(SB)/4, $0x3ab743ce
-DATA trainConstants<>+544(SB)/4, $0x3ab743ce
-DATA trainConstants<>+548(SB)/4, $0x3ab743ce
-DATA trainConstants<>+552(SB)/4, $0x3ab743ce
-DATA trainConstants<>+556(SB)/4, $0x3ab743ce
-DATA trainConstants<>+560(SB)/4, $0x3ab743ce
-DATA trainConstants<>+564(SB)/4, $0x3ab743ce
-DATA trainConstants<>+568(SB)/4, $0x3ab743ce
-DATA trainConstants<>+572(SB)/4, $0x3ab743ce
-DATA trainConstants<>+576(SB)/4, $0x3c088908
-DATA trainConstants<>+580(SB)/4, $0x3c088908
-DATA trainConstants<>+584(SB)/4, $0x3c088908
-DATA trainConstants<>+588(SB)/4, $0x3c088908
-DATA trainConstants<>+592(SB)/4, $0x3c088908
-DATA trainConstants<>+596(SB)/4, $0x3c088908
-DATA trainConstants<>+600(SB)/4, $0x3c088908
-DATA trainConstants<>+604(SB)/4, $0x3c088908
-DATA trainConstants<>+608(SB)/4, $0x3c088908
-DATA trainConstants<>+612(SB)/4, $0x3c088908
-DATA trainConstants<>+616(SB)/4, $0x3c088908
-DATA trainConstants<>+620(SB)/4, $0x3c088908
-DATA trainConstants<>+624(SB)/4, $0x3c088908
-DATA trainConstants<>+628(SB)/4, $0x3c088908
-DATA trainConstants<>+632(SB)/4, $0x3c088908
-DATA trainConstants<>+636(SB)/4, $0x3c088908
-DATA trainConstants<>+640(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+644(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+648(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+652(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+656(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+660(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+664(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+668(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+672(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+676(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+680(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+684(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+688(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+692(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+696(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+700(SB)/4, $0x3d2aa9c1
-DATA trainConstants<>+704(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+708(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+712(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+716(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+720(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+724(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+728(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+732(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+736(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+740(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+744(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+748(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+752(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+756(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+760(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+764(SB)/4, $0x3e2aaaaa
-DATA trainConstants<>+768(SB)/4, $0x3f000000
-DATA trainConstants<>+772(SB)/4, $0x3f000000
-DATA trainConstants<>+776(SB)/4, $0x3f000000
-DATA trainConstants<>+780(SB)/4, $0x3f000000
-DATA trainConstants<>+784(SB)/4, $0x3f000000
-DATA trainConstants<>+788(SB)/4, $0x3f000000
-DATA trainConstants<>+792(SB)/4, $0x3f000000
-DATA trainConstants<>+796(SB)/4, $0x3f000000
-DATA trainConstants<>+800(SB)/4, $0x3f000000
-DATA trainConstants<>+804(SB)/4, $0x3f000000
-DATA trainConstants<>+808(SB)/4, $0x3f000000
-DATA trainConstants<>+812(SB)/4, $0x3f000000
-DATA trainConstants<>+816(SB)/4, $0x3f000000
-DATA trainConstants<>+820(SB)/4, $0x3f000000
-DATA trainConstants<>+824(SB)/4, $0x3f000000
-DATA trainConstants<>+828(SB)/4, $0x3f000000
-DATA trainConstants<>+832(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+836(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+840(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+844(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+848(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+852(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+856(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+860(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+864(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+868(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+872(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+876(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+880(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+884(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+888(SB)/4, $0xc2aeac4f
-DATA trainConstants<>+892(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+0(SB)/4, $0x4b400000
+DATA trainConstants<>+4(SB)/4, $0x4b400000
+DATA trainConstants<>+8(SB)/4, $0x4b400000
+DATA trainConstants<>+12(SB)/4, $0x4b400000
+DATA trainConstants<>+16(SB)/4, $0x4b400000
+DATA trainConstants<>+20(SB)/4, $0x4b400000
+DATA trainConstants<>+24(SB)/4, $0x4b400000
+DATA trainConstants<>+28(SB)/4, $0x4b400000
+DATA trainConstants<>+32(SB)/4, $0x4b400000
+DATA trainConstants<>+36(SB)/4, $0x4b400000
+DATA trainConstants<>+40(SB)/4, $0x4b400000
+DATA trainConstants<>+44(SB)/4, $0x4b400000
+DATA trainConstants<>+48(SB)/4, $0x4b400000
+DATA trainConstants<>+52(SB)/4, $0x4b400000
+DATA trainConstants<>+56(SB)/4, $0x4b400000
+DATA trainConstants<>+60(SB)/4, $0x4b400000
+DATA trainConstants<>+64(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+68(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+72(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+76(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+80(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+84(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+88(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+92(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+96(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+100(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+104(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+108(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+112(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+116(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+120(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+124(SB)/4, $0x3fb8aa3b
+DATA trainConstants<>+128(SB)/4, $0x3f318000
+DATA trainConstants<>+132(SB)/4, $0x3f318000
+DATA trainConstants<>+136(SB)/4, $0x3f318000
+DATA trainConstants<>+140(SB)/4, $0x3f318000
+DATA trainConstants<>+144(SB)/4, $0x3f318000
+DATA trainConstants<>+148(SB)/4, $0x3f318000
+DATA trainConstants<>+152(SB)/4, $0x3f318000
+DATA trainConstants<>+156(SB)/4, $0x3f318000
+DATA trainConstants<>+160(SB)/4, $0x3f318000
+DATA trainConstants<>+164(SB)/4, $0x3f318000
+DATA trainConstants<>+168(SB)/4, $0x3f318000
+DATA trainConstants<>+172(SB)/4, $0x3f318000
+DATA trainConstants<>+176(SB)/4, $0x3f318000
+DATA trainConstants<>+180(SB)/4, $0x3f318000
+DATA trainConstants<>+184(SB)/4, $0x3f318000
+DATA trainConstants<>+188(SB)/4, $0x3f318000
+DATA trainConstants<>+192(SB)/4, $0xb95e8083
+DATA trainConstants<>+196(SB)/4, $0xb95e8083
+DATA trainConstants<>+200(SB)/4, $0xb95e8083
+DATA trainConstants<>+204(SB)/4, $0xb95e8083
+DATA trainConstants<>+208(SB)/4, $0xb95e8083
+DATA trainConstants<>+212(SB)/4, $0xb95e8083
+DATA trainConstants<>+216(SB)/4, $0xb95e8083
+DATA trainConstants<>+220(SB)/4, $0xb95e8083
+DATA trainConstants<>+224(SB)/4, $0xb95e8083
+DATA trainConstants<>+228(SB)/4, $0xb95e8083
+DATA trainConstants<>+232(SB)/4, $0xb95e8083
+DATA trainConstants<>+236(SB)/4, $0xb95e8083
+DATA trainConstants<>+240(SB)/4, $0xb95e8083
+DATA trainConstants<>+244(SB)/4, $0xb95e8083
+DATA trainConstants<>+248(SB)/4, $0xb95e8083
+DATA trainConstants<>+252(SB)/4, $0xb95e8083
+DATA trainConstants<>+256(SB)/4, $0x39506967
+DATA trainConstants<>+260(SB)/4, $0x39506967
+DATA trainConstants<>+264(SB)/4, $0x39506967
+DATA trainConstants<>+268(SB)/4, $0x39506967
+DATA trainConstants<>+272(SB)/4, $0x39506967
+DATA trainConstants<>+276(SB)/4, $0x39506967
+DATA trainConstants<>+280(SB)/4, $0x39506967
+DATA trainConstants<>+284(SB)/4, $0x39506967
+DATA trainConstants<>+288(SB)/4, $0x39506967
+DATA trainConstants<>+292(SB)/4, $0x39506967
+DATA trainConstants<>+296(SB)/4, $0x39506967
+DATA trainConstants<>+300(SB)/4, $0x39506967
+DATA trainConstants<>+304(SB)/4, $0x39506967
+DATA trainConstants<>+308(SB)/4, $0x39506967
+DATA trainConstants<>+312(SB)/4, $0x39506967
+DATA trainConstants<>+316(SB)/4, $0x39506967
+DATA trainConstants<>+320(SB)/4, $0x3ab743ce
+DATA trainConstants<>+324(SB)/4, $0x3ab743ce
+DATA trainConstants<>+328(SB)/4, $0x3ab743ce
+DATA trainConstants<>+332(SB)/4, $0x3ab743ce
+DATA trainConstants<>+336(SB)/4, $0x3ab743ce
+DATA trainConstants<>+340(SB)/4, $0x3ab743ce
+DATA trainConstants<>+344(SB)/4, $0x3ab743ce
+DATA trainConstants<>+348(SB)/4, $0x3ab743ce
+DATA trainConstants<>+352(SB)/4, $0x3ab743ce
+DATA trainConstants<>+356(SB)/4, $0x3ab743ce
+DATA trainConstants<>+360(SB)/4, $0x3ab743ce
+DATA trainConstants<>+364(SB)/4, $0x3ab743ce
+DATA trainConstants<>+368(SB)/4, $0x3ab743ce
+DATA trainConstants<>+372(SB)/4, $0x3ab743ce
+DATA trainConstants<>+376(SB)/4, $0x3ab743ce
+DATA trainConstants<>+380(SB)/4, $0x3ab743ce
+DATA trainConstants<>+384(SB)/4, $0x3c088908
+DATA trainConstants<>+388(SB)/4, $0x3c088908
+DATA trainConstants<>+392(SB)/4, $0x3c088908
+DATA trainConstants<>+396(SB)/4, $0x3c088908
+DATA trainConstants<>+400(SB)/4, $0x3c088908
+DATA trainConstants<>+404(SB)/4, $0x3c088908
+DATA trainConstants<>+408(SB)/4, $0x3c088908
+DATA trainConstants<>+412(SB)/4, $0x3c088908
+DATA trainConstants<>+416(SB)/4, $0x3c088908
+DATA trainConstants<>+420(SB)/4, $0x3c088908
+DATA trainConstants<>+424(SB)/4, $0x3c088908
+DATA trainConstants<>+428(SB)/4, $0x3c088908
+DATA trainConstants<>+432(SB)/4, $0x3c088908
+DATA trainConstants<>+436(SB)/4, $0x3c088908
+DATA trainConstants<>+440(SB)/4, $0x3c088908
+DATA trainConstants<>+444(SB)/4, $0x3c088908
+DATA trainConstants<>+448(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+452(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+456(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+460(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+464(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+468(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+472(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+476(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+480(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+484(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+488(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+492(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+496(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+500(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+504(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+508(SB)/4, $0x3d2aa9c1
+DATA trainConstants<>+512(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+516(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+520(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+524(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+528(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+532(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+536(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+540(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+544(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+548(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+552(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+556(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+560(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+564(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+568(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+572(SB)/4, $0x3e2aaaaa
+DATA trainConstants<>+576(SB)/4, $0x3f000000
+DATA trainConstants<>+580(SB)/4, $0x3f000000
+DATA trainConstants<>+584(SB)/4, $0x3f000000
+DATA trainConstants<>+588(SB)/4, $0x3f000000
+DATA trainConstants<>+592(SB)/4, $0x3f000000
+DATA trainConstants<>+596(SB)/4, $0x3f000000
+DATA trainConstants<>+600(SB)/4, $0x3f000000
+DATA trainConstants<>+604(SB)/4, $0x3f000000
+DATA trainConstants<>+608(SB)/4, $0x3f000000
+DATA trainConstants<>+612(SB)/4, $0x3f000000
+DATA trainConstants<>+616(SB)/4, $0x3f000000
+DATA trainConstants<>+620(SB)/4, $0x3f000000
+DATA trainConstants<>+624(SB)/4, $0x3f000000
+DATA trainConstants<>+628(SB)/4, $0x3f000000
+DATA trainConstants<>+632(SB)/4, $0x3f000000
+DATA trainConstants<>+636(SB)/4, $0x3f000000
+DATA trainConstants<>+640(SB)/4, $0x3f800000
+DATA trainConstants<>+644(SB)/4, $0x3f800000
+DATA trainConstants<>+648(SB)/4, $0x3f800000
+DATA trainConstants<>+652(SB)/4, $0x3f800000
+DATA trainConstants<>+656(SB)/4, $0x3f800000
+DATA trainConstants<>+660(SB)/4, $0x3f800000
+DATA trainConstants<>+664(SB)/4, $0x3f800000
+DATA trainConstants<>+668(SB)/4, $0x3f800000
+DATA trainConstants<>+672(SB)/4, $0x3f800000
+DATA trainConstants<>+676(SB)/4, $0x3f800000
+DATA trainConstants<>+680(SB)/4, $0x3f800000
+DATA trainConstants<>+684(SB)/4, $0x3f800000
+DATA trainConstants<>+688(SB)/4, $0x3f800000
+DATA trainConstants<>+692(SB)/4, $0x3f800000
+DATA trainConstants<>+696(SB)/4, $0x3f800000
+DATA trainConstants<>+700(SB)/4, $0x3f800000
+DATA trainConstants<>+704(SB)/4, $0x42b40000
+DATA trainConstants<>+708(SB)/4, $0x42b40000
+DATA trainConstants<>+712(SB)/4, $0x42b40000
+DATA trainConstants<>+716(SB)/4, $0x42b40000
+DATA trainConstants<>+720(SB)/4, $0x42b40000
+DATA trainConstants<>+724(SB)/4, $0x42b40000
+DATA trainConstants<>+728(SB)/4, $0x42b40000
+DATA trainConstants<>+732(SB)/4, $0x42b40000
+DATA trainConstants<>+736(SB)/4, $0x42b40000
+DATA trainConstants<>+740(SB)/4, $0x42b40000
+DATA trainConstants<>+744(SB)/4, $0x42b40000
+DATA trainConstants<>+748(SB)/4, $0x42b40000
+DATA trainConstants<>+752(SB)/4, $0x42b40000
+DATA trainConstants<>+756(SB)/4, $0x42b40000
+DATA trainConstants<>+760(SB)/4, $0x42b40000
+DATA trainConstants<>+764(SB)/4, $0x42b40000
+DATA trainConstants<>+768(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+772(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+776(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+780(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+784(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+788(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+792(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+796(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+800(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+804(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+808(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+812(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+816(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+820(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+824(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+828(SB)/4, $0xc2aeac4f
+DATA trainConstants<>+832(SB)/4, $0x80000000
+DATA trainConstants<>+836(SB)/4, $0x80000000
+DATA trainConstants<>+840(SB)/4, $0x80000000
+DATA trainConstants<>+844(SB)/4, $0x80000000
+DATA trainConstants<>+848(SB)/4, $0x80000000
+DATA trainConstants<>+852(SB)/4, $0x80000000
+DATA trainConstants<>+856(SB)/4, $0x80000000
+DATA trainConstants<>+860(SB)/4, $0x80000000
+DATA trainConstants<>+864(SB)/4, $0x80000000
+DATA trainConstants<>+868(SB)/4, $0x80000000
+DATA trainConstants<>+872(SB)/4, $0x80000000
+DATA trainConstants<>+876(SB)/4, $0x80000000
+DATA trainConstants<>+880(SB)/4, $0x80000000
+DATA trainConstants<>+884(SB)/4, $0x80000000
+DATA trainConstants<>+888(SB)/4, $0x80000000
+DATA trainConstants<>+892(SB)/4, $0x80000000
 DATA trainConstants<>+896(SB)/4, $0xbf800000
 DATA trainConstants<>+900(SB)/4, $0xbf800000
 DATA trainConstants<>+904(SB)/4, $0xbf800000
@@ -343,44 +343,56 @@ TEXT ·siluBackwardAVX512(SB), NOSPLIT, $0-72
 	MOVQ      x_base+24(FP), CX
 	MOVQ      dy_base+48(FP), DX
 	MOVQ      dx_len+8(FP), BX
-	VMOVDQU64 trainConstants<>+0(SB), Z0
+	VMOVDQU64 trainConstants<>+0(SB), Z1
+	VMOVDQU64 trainConstants<>+64(SB), Z2
+	VMOVDQU64 trainConstants<>+128(SB), Z3
+	VMOVDQU64 trainConstants<>+192(SB), Z4
+	VMOVDQU64 trainConstants<>+256(SB), Z5
+	VMOVDQU64 trainConstants<>+320(SB), Z6
+	VMOVDQU64 trainConstants<>+384(SB), Z7
+	VMOVDQU64 trainConstants<>+448(SB), Z8
+	VMOVDQU64 trainConstants<>+512(SB), Z9
+	VMOVDQU64 trainConstants<>+576(SB), Z10
+	VMOVDQU64 trainConstants<>+640(SB), Z11
+	VMOVDQU64 trainConstants<>+704(SB), Z12
+	VMOVDQU64 trainConstants<>+768(SB), Z13
+	VMOVDQU64 trainConstants<>+640(SB), Z0
 
 loop1:
-	VMOVDQU64   (CX), Z1
-	VPXORD      trainConstants<>+64(SB), Z1, Z3
-	VMOVDQU64   trainConstants<>+128(SB), Z4
-	VMINPS      Z3, Z4, Z4
-	VMULPS      trainConstants<>+192(SB), Z4, Z2
-	VADDPS      trainConstants<>+256(SB), Z2, Z2
-	VSUBPS      trainConstants<>+256(SB), Z2, Z2
-	VMULPS      trainConstants<>+320(SB), Z2, Z6
-	VSUBPS      Z6, Z4, Z4
-	VMULPS      trainConstants<>+384(SB), Z2, Z6
-	VSUBPS      Z6, Z4, Z4
-	VMULPS      trainConstants<>+448(SB), Z4, Z5
-	VADDPS      trainConstants<>+512(SB), Z5, Z5
-	VMULPS      Z4, Z5, Z5
-	VADDPS      trainConstants<>+576(SB), Z5, Z5
-	VMULPS      Z4, Z5, Z5
-	VADDPS      trainConstants<>+640(SB), Z5, Z5
-	VMULPS      Z4, Z5, Z5
-	VADDPS      trainConstants<>+704(SB), Z5, Z5
-	VMULPS      Z4, Z5, Z5
-	VADDPS      trainConstants<>+768(SB), Z5, Z5
-	VMULPS      Z4, Z4, Z6
-	VMULPS      Z6, Z5, Z5
-	VADDPS      Z4, Z5, Z5
-	VADDPS      trainConstants<>+0(SB), Z5, Z5
-	VCMPPS      $0x05, trainConstants<>+832(SB), Z3, K1
-	VSCALEFPS.Z Z2, Z5, K1, Z5
-	VADDPS      Z0, Z5, Z5
-	VDIVPS      Z5, Z0, Z2
-	VSUBPS      Z2, Z0, Z3
-	VMULPS      Z3, Z1, Z1
-	VADDPS      Z0, Z1, Z1
-	VMULPS      (DX), Z2, Z2
-	VMULPS      Z1, Z2, Z1
-	VMOVDQU64   Z1, (AX)
+	VMOVDQU64   (CX), Z14
+	VPXORD      trainConstants<>+832(SB), Z14, Z16
+	VMINPS      Z16, Z12, Z17
+	VMULPS      Z2, Z17, Z15
+	VADDPS      Z1, Z15, Z15
+	VSUBPS      Z1, Z15, Z15
+	VMULPS      Z3, Z15, Z19
+	VSUBPS      Z19, Z17, Z17
+	VMULPS      Z4, Z15, Z19
+	VSUBPS      Z19, Z17, Z17
+	VMULPS      Z5, Z17, Z18
+	VADDPS      Z6, Z18, Z18
+	VMULPS      Z17, Z18, Z18
+	VADDPS      Z7, Z18, Z18
+	VMULPS      Z17, Z18, Z18
+	VADDPS      Z8, Z18, Z18
+	VMULPS      Z17, Z18, Z18
+	VADDPS      Z9, Z18, Z18
+	VMULPS      Z17, Z18, Z18
+	VADDPS      Z10, Z18, Z18
+	VMULPS      Z17, Z17, Z19
+	VMULPS      Z19, Z18, Z18
+	VADDPS      Z17, Z18, Z18
+	VADDPS      Z11, Z18, Z18
+	VCMPPS      $0x05, Z13, Z16, K1
+	VSCALEFPS.Z Z15, Z18, K1, Z18
+	VADDPS      Z0, Z18, Z18
+	VDIVPS      Z18, Z0, Z15
+	VSUBPS      Z15, Z0, Z16
+	VMULPS      Z16, Z14, Z14
+	VADDPS      Z0, Z14, Z14
+	VMULPS      (DX), Z15, Z15
+	VMULPS      Z14, Z15, Z14
+	VMOVDQU64   Z14, (AX)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, CX
@@ -630,8 +642,8 @@ TEXT ·codesAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS X0, Z0
 	MOVSS        limit+52(FP), X1
 	VBROADCASTSS X1, Z1
-	VPXORD       trainConstants<>+64(SB), Z1, Z2
-	VMOVDQU64    trainConstants<>+256(SB), Z3
+	VPXORD       trainConstants<>+832(SB), Z1, Z2
+	VMOVDQU64    trainConstants<>+0(SB), Z3
 
 loop1:
 	VMOVDQU64 (CX), Z4
@@ -657,8 +669,8 @@ TEXT ·codesEachAVX512(SB), NOSPLIT, $0-76
 	MOVQ         y_len+8(FP), BX
 	MOVSS        limit+72(FP), X0
 	VBROADCASTSS X0, Z0
-	VPXORD       trainConstants<>+64(SB), Z0, Z1
-	VMOVDQU64    trainConstants<>+256(SB), Z2
+	VPXORD       trainConstants<>+832(SB), Z0, Z1
+	VMOVDQU64    trainConstants<>+0(SB), Z2
 
 loop1:
 	VMOVDQU64 (CX), Z3
@@ -682,7 +694,7 @@ TEXT ·signsAVX512(SB), NOSPLIT, $0-48
 	MOVQ      y_base+0(FP), AX
 	MOVQ      w_base+24(FP), CX
 	MOVQ      y_len+8(FP), DX
-	VMOVDQU64 trainConstants<>+0(SB), Z0
+	VMOVDQU64 trainConstants<>+640(SB), Z0
 	VMOVDQU64 trainConstants<>+896(SB), Z1
 	VPXORD    Z2, Z2, Z2
 
@@ -869,32 +881,32 @@ TEXT ·siluBackwardAVX2(SB), NOSPLIT, $0-72
 	MOVQ    x_base+24(FP), CX
 	MOVQ    dy_base+48(FP), DX
 	MOVQ    dx_len+8(FP), BX
-	VMOVDQU trainConstants<>+0(SB), Y0
+	VMOVDQU trainConstants<>+640(SB), Y0
 
 loop1:
 	VMOVDQU    (CX), Y1
-	VPXOR      trainConstants<>+64(SB), Y1, Y3
-	VMULPS     trainConstants<>+192(SB), Y3, Y2
-	VADDPS     trainConstants<>+256(SB), Y2, Y2
-	VSUBPS     trainConstants<>+256(SB), Y2, Y2
-	VMULPS     trainConstants<>+320(SB), Y2, Y6
+	VPXOR      trainConstants<>+832(SB), Y1, Y3
+	VMULPS     trainConstants<>+64(SB), Y3, Y2
+	VADDPS     trainConstants<>+0(SB), Y2, Y2
+	VSUBPS     trainConstants<>+0(SB), Y2, Y2
+	VMULPS     trainConstants<>+128(SB), Y2, Y6
 	VSUBPS     Y6, Y3, Y4
-	VMULPS     trainConstants<>+384(SB), Y2, Y6
+	VMULPS     trainConstants<>+192(SB), Y2, Y6
 	VSUBPS     Y6, Y4, Y4
-	VMULPS     trainConstants<>+448(SB), Y4, Y5
+	VMULPS     trainConstants<>+256(SB), Y4, Y5
+	VADDPS     trainConstants<>+320(SB), Y5, Y5
+	VMULPS     Y4, Y5, Y5
+	VADDPS     trainConstants<>+384(SB), Y5, Y5
+	VMULPS     Y4, Y5, Y5
+	VADDPS     trainConstants<>+448(SB), Y5, Y5
+	VMULPS     Y4, Y5, Y5
 	VADDPS     trainConstants<>+512(SB), Y5, Y5
 	VMULPS     Y4, Y5, Y5
 	VADDPS     trainConstants<>+576(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     trainConstants<>+640(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     trainConstants<>+704(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     trainConstants<>+768(SB), Y5, Y5
 	VMULPS     Y4, Y4, Y6
 	VMULPS     Y6, Y5, Y5
 	VADDPS     Y4, Y5, Y5
-	VADDPS     trainConstants<>+0(SB), Y5, Y5
+	VADDPS     trainConstants<>+640(SB), Y5, Y5
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y4
 	VPSUBD     Y4, Y2, Y2
@@ -905,7 +917,7 @@ loop1:
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y5, Y5
 	VPXOR      Y2, Y2, Y2
-	VCMPPS     $0x01, trainConstants<>+832(SB), Y3, Y4
+	VCMPPS     $0x01, trainConstants<>+768(SB), Y3, Y4
 	VBLENDVPS  Y4, Y2, Y5, Y5
 	VMOVDQU    trainConstants<>+1152(SB), Y2
 	VCMPPS     $0x0e, trainConstants<>+1216(SB), Y3, Y4
@@ -921,28 +933,28 @@ loop1:
 	VMULPS     Y1, Y2, Y1
 	VMOVDQU    Y1, (AX)
 	VMOVDQU    32(CX), Y1
-	VPXOR      trainConstants<>+64(SB), Y1, Y3
-	VMULPS     trainConstants<>+192(SB), Y3, Y2
-	VADDPS     trainConstants<>+256(SB), Y2, Y2
-	VSUBPS     trainConstants<>+256(SB), Y2, Y2
-	VMULPS     trainConstants<>+320(SB), Y2, Y6
+	VPXOR      trainConstants<>+832(SB), Y1, Y3
+	VMULPS     trainConstants<>+64(SB), Y3, Y2
+	VADDPS     trainConstants<>+0(SB), Y2, Y2
+	VSUBPS     trainConstants<>+0(SB), Y2, Y2
+	VMULPS     trainConstants<>+128(SB), Y2, Y6
 	VSUBPS     Y6, Y3, Y4
-	VMULPS     trainConstants<>+384(SB), Y2, Y6
+	VMULPS     trainConstants<>+192(SB), Y2, Y6
 	VSUBPS     Y6, Y4, Y4
-	VMULPS     trainConstants<>+448(SB), Y4, Y5
+	VMULPS     trainConstants<>+256(SB), Y4, Y5
+	VADDPS     trainConstants<>+320(SB), Y5, Y5
+	VMULPS     Y4, Y5, Y5
+	VADDPS     trainConstants<>+384(SB), Y5, Y5
+	VMULPS     Y4, Y5, Y5
+	VADDPS     trainConstants<>+448(SB), Y5, Y5
+	VMULPS     Y4, Y5, Y5
 	VADDPS     trainConstants<>+512(SB), Y5, Y5
 	VMULPS     Y4, Y5, Y5
 	VADDPS     trainConstants<>+576(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     trainConstants<>+640(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     trainConstants<>+704(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     trainConstants<>+768(SB), Y5, Y5
 	VMULPS     Y4, Y4, Y6
 	VMULPS     Y6, Y5, Y5
 	VADDPS     Y4, Y5, Y5
-	VADDPS     trainConstants<>+0(SB), Y5, Y5
+	VADDPS     trainConstants<>+640(SB), Y5, Y5
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y4
 	VPSUBD     Y4, Y2, Y2
@@ -953,7 +965,7 @@ loop1:
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y5, Y5
 	VPXOR      Y2, Y2, Y2
-	VCMPPS     $0x01, trainConstants<>+832(SB), Y3, Y4
+	VCMPPS     $0x01, trainConstants<>+768(SB), Y3, Y4
 	VBLENDVPS  Y4, Y2, Y5, Y5
 	VMOVDQU    trainConstants<>+1152(SB), Y2
 	VCMPPS     $0x0e, trainConstants<>+1216(SB), Y3, Y4
@@ -1311,8 +1323,8 @@ TEXT ·codesAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSS X0, Y0
 	MOVSS        limit+52(FP), X1
 	VBROADCASTSS X1, Y1
-	VPXOR        trainConstants<>+64(SB), Y1, Y2
-	VMOVDQU      trainConstants<>+256(SB), Y3
+	VPXOR        trainConstants<>+832(SB), Y1, Y2
+	VMOVDQU      trainConstants<>+0(SB), Y3
 
 loop1:
 	VMOVDQU (CX), Y4
@@ -1345,8 +1357,8 @@ TEXT ·codesEachAVX2(SB), NOSPLIT, $0-76
 	MOVQ         y_len+8(FP), BX
 	MOVSS        limit+72(FP), X0
 	VBROADCASTSS X0, Y0
-	VPXOR        trainConstants<>+64(SB), Y0, Y1
-	VMOVDQU      trainConstants<>+256(SB), Y2
+	VPXOR        trainConstants<>+832(SB), Y0, Y1
+	VMOVDQU      trainConstants<>+0(SB), Y2
 
 loop1:
 	VMOVDQU (CX), Y3
@@ -1377,7 +1389,7 @@ TEXT ·signsAVX2(SB), NOSPLIT, $0-48
 	MOVQ    y_base+0(FP), AX
 	MOVQ    w_base+24(FP), CX
 	MOVQ    y_len+8(FP), DX
-	VMOVDQU trainConstants<>+0(SB), Y0
+	VMOVDQU trainConstants<>+640(SB), Y0
 	VMOVDQU trainConstants<>+896(SB), Y1
 	VPXOR   Y2, Y2, Y2
 

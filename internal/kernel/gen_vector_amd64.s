@@ -36,230 +36,230 @@ DATA vectorConstants<>+112(SB)/4, $0x00000000
 DATA vectorConstants<>+116(SB)/4, $0x00000000
 DATA vectorConstants<>+120(SB)/4, $0x00000000
 DATA vectorConstants<>+124(SB)/4, $0x00000000
-DATA vectorConstants<>+128(SB)/4, $0x80000000
-DATA vectorConstants<>+132(SB)/4, $0x80000000
-DATA vectorConstants<>+136(SB)/4, $0x80000000
-DATA vectorConstants<>+140(SB)/4, $0x80000000
-DATA vectorConstants<>+144(SB)/4, $0x80000000
-DATA vectorConstants<>+148(SB)/4, $0x80000000
-DATA vectorConstants<>+152(SB)/4, $0x80000000
-DATA vectorConstants<>+156(SB)/4, $0x80000000
-DATA vectorConstants<>+160(SB)/4, $0x80000000
-DATA vectorConstants<>+164(SB)/4, $0x80000000
-DATA vectorConstants<>+168(SB)/4, $0x80000000
-DATA vectorConstants<>+172(SB)/4, $0x80000000
-DATA vectorConstants<>+176(SB)/4, $0x80000000
-DATA vectorConstants<>+180(SB)/4, $0x80000000
-DATA vectorConstants<>+184(SB)/4, $0x80000000
-DATA vectorConstants<>+188(SB)/4, $0x80000000
-DATA vectorConstants<>+192(SB)/4, $0x42b40000
-DATA vectorConstants<>+196(SB)/4, $0x42b40000
-DATA vectorConstants<>+200(SB)/4, $0x42b40000
-DATA vectorConstants<>+204(SB)/4, $0x42b40000
-DATA vectorConstants<>+208(SB)/4, $0x42b40000
-DATA vectorConstants<>+212(SB)/4, $0x42b40000
-DATA vectorConstants<>+216(SB)/4, $0x42b40000
-DATA vectorConstants<>+220(SB)/4, $0x42b40000
-DATA vectorConstants<>+224(SB)/4, $0x42b40000
-DATA vectorConstants<>+228(SB)/4, $0x42b40000
-DATA vectorConstants<>+232(SB)/4, $0x42b40000
-DATA vectorConstants<>+236(SB)/4, $0x42b40000
-DATA vectorConstants<>+240(SB)/4, $0x42b40000
-DATA vectorConstants<>+244(SB)/4, $0x42b40000
-DATA vectorConstants<>+248(SB)/4, $0x42b40000
-DATA vectorConstants<>+252(SB)/4, $0x42b40000
-DATA vectorConstants<>+256(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+260(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+264(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+268(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+272(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+276(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+280(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+284(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+288(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+292(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+296(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+300(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+304(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+308(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+312(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+316(SB)/4, $0x3fb8aa3b
-DATA vectorConstants<>+320(SB)/4, $0x4b400000
-DATA vectorConstants<>+324(SB)/4, $0x4b400000
-DATA vectorConstants<>+328(SB)/4, $0x4b400000
-DATA vectorConstants<>+332(SB)/4, $0x4b400000
-DATA vectorConstants<>+336(SB)/4, $0x4b400000
-DATA vectorConstants<>+340(SB)/4, $0x4b400000
-DATA vectorConstants<>+344(SB)/4, $0x4b400000
-DATA vectorConstants<>+348(SB)/4, $0x4b400000
-DATA vectorConstants<>+352(SB)/4, $0x4b400000
-DATA vectorConstants<>+356(SB)/4, $0x4b400000
-DATA vectorConstants<>+360(SB)/4, $0x4b400000
-DATA vectorConstants<>+364(SB)/4, $0x4b400000
-DATA vectorConstants<>+368(SB)/4, $0x4b400000
-DATA vectorConstants<>+372(SB)/4, $0x4b400000
-DATA vectorConstants<>+376(SB)/4, $0x4b400000
-DATA vectorConstants<>+380(SB)/4, $0x4b400000
-DATA vectorConstants<>+384(SB)/4, $0x3f318000
-DATA vectorConstants<>+388(SB)/4, $0x3f318000
-DATA vectorConstants<>+392(SB)/4, $0x3f318000
-DATA vectorConstants<>+396(SB)/4, $0x3f318000
-DATA vectorConstants<>+400(SB)/4, $0x3f318000
-DATA vectorConstants<>+404(SB)/4, $0x3f318000
-DATA vectorConstants<>+408(SB)/4, $0x3f318000
-DATA vectorConstants<>+412(SB)/4, $0x3f318000
-DATA vectorConstants<>+416(SB)/4, $0x3f318000
-DATA vectorConstants<>+420(SB)/4, $0x3f318000
-DATA vectorConstants<>+424(SB)/4, $0x3f318000
-DATA vectorConstants<>+428(SB)/4, $0x3f318000
-DATA vectorConstants<>+432(SB)/4, $0x3f318000
-DATA vectorConstants<>+436(SB)/4, $0x3f318000
-DATA vectorConstants<>+440(SB)/4, $0x3f318000
-DATA vectorConstants<>+444(SB)/4, $0x3f318000
-DATA vectorConstants<>+448(SB)/4, $0xb95e8083
-DATA vectorConstants<>+452(SB)/4, $0xb95e8083
-DATA vectorConstants<>+456(SB)/4, $0xb95e8083
-DATA vectorConstants<>+460(SB)/4, $0xb95e8083
-DATA vectorConstants<>+464(SB)/4, $0xb95e8083
-DATA vectorConstants<>+468(SB)/4, $0xb95e8083
-DATA vectorConstants<>+472(SB)/4, $0xb95e8083
-DATA vectorConstants<>+476(SB)/4, $0xb95e8083
-DATA vectorConstants<>+480(SB)/4, $0xb95e8083
-DATA vectorConstants<>+484(SB)/4, $0xb95e8083
-DATA vectorConstants<>+488(SB)/4, $0xb95e8083
-DATA vectorConstants<>+492(SB)/4, $0xb95e8083
-DATA vectorConstants<>+496(SB)/4, $0xb95e8083
-DATA vectorConstants<>+500(SB)/4, $0xb95e8083
-DATA vectorConstants<>+504(SB)/4, $0xb95e8083
-DATA vectorConstants<>+508(SB)/4, $0xb95e8083
-DATA vectorConstants<>+512(SB)/4, $0x39506967
-DATA vectorConstants<>+516(SB)/4, $0x39506967
-DATA vectorConstants<>+520(SB)/4, $0x39506967
-DATA vectorConstants<>+524(SB)/4, $0x39506967
-DATA vectorConstants<>+528(SB)/4, $0x39506967
-DATA vectorConstants<>+532(SB)/4, $0x39506967
-DATA vectorConstants<>+536(SB)/4, $0x39506967
-DATA vectorConstants<>+540(SB)/4, $0x39506967
-DATA vectorConstants<>+544(SB)/4, $0x39506967
-DATA vectorConstants<>+548(SB)/4, $0x39506967
-DATA vectorConstants<>+552(SB)/4, $0x39506967
-DATA vectorConstants<>+556(SB)/4, $0x39506967
-DATA vectorConstants<>+560(SB)/4, $0x39506967
-DATA vectorConstants<>+564(SB)/4, $0x39506967
-DATA vectorConstants<>+568(SB)/4, $0x39506967
-DATA vectorConstants<>+572(SB)/4, $0x39506967
-DATA vectorConstants<>+576(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+580(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+584(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+588(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+592(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+596(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+600(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+604(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+608(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+612(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+616(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+620(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+624(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+628(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+632(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+636(SB)/4, $0x3ab743ce
-DATA vectorConstants<>+640(SB)/4, $0x3c088908
-DATA vectorConstants<>+644(SB)/4, $0x3c088908
-DATA vectorConstants<>+648(SB)/4, $0x3c088908
-DATA vectorConstants<>+652(SB)/4, $0x3c088908
-DATA vectorConstants<>+656(SB)/4, $0x3c088908
-DATA vectorConstants<>+660(SB)/4, $0x3c088908
-DATA vectorConstants<>+664(SB)/4, $0x3c088908
-DATA vectorConstants<>+668(SB)/4, $0x3c088908
-DATA vectorConstants<>+672(SB)/4, $0x3c088908
-DATA vectorConstants<>+676(SB)/4, $0x3c088908
-DATA vectorConstants<>+680(SB)/4, $0x3c088908
-DATA vectorConstants<>+684(SB)/4, $0x3c088908
-DATA vectorConstants<>+688(SB)/4, $0x3c088908
-DATA vectorConstants<>+692(SB)/4, $0x3c088908
-DATA vectorConstants<>+696(SB)/4, $0x3c088908
-DATA vectorConstants<>+700(SB)/4, $0x3c088908
-DATA vectorConstants<>+704(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+708(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+712(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+716(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+720(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+724(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+728(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+732(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+736(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+740(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+744(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+748(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+752(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+756(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+760(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+764(SB)/4, $0x3d2aa9c1
-DATA vectorConstants<>+768(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+772(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+776(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+780(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+784(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+788(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+792(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+796(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+800(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+804(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+808(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+812(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+816(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+820(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+824(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+828(SB)/4, $0x3e2aaaaa
-DATA vectorConstants<>+832(SB)/4, $0x3f000000
-DATA vectorConstants<>+836(SB)/4, $0x3f000000
-DATA vectorConstants<>+840(SB)/4, $0x3f000000
-DATA vectorConstants<>+844(SB)/4, $0x3f000000
-DATA vectorConstants<>+848(SB)/4, $0x3f000000
-DATA vectorConstants<>+852(SB)/4, $0x3f000000
-DATA vectorConstants<>+856(SB)/4, $0x3f000000
-DATA vectorConstants<>+860(SB)/4, $0x3f000000
-DATA vectorConstants<>+864(SB)/4, $0x3f000000
-DATA vectorConstants<>+868(SB)/4, $0x3f000000
-DATA vectorConstants<>+872(SB)/4, $0x3f000000
-DATA vectorConstants<>+876(SB)/4, $0x3f000000
-DATA vectorConstants<>+880(SB)/4, $0x3f000000
-DATA vectorConstants<>+884(SB)/4, $0x3f000000
-DATA vectorConstants<>+888(SB)/4, $0x3f000000
-DATA vectorConstants<>+892(SB)/4, $0x3f000000
-DATA vectorConstants<>+896(SB)/4, $0x3f800000
-DATA vectorConstants<>+900(SB)/4, $0x3f800000
-DATA vectorConstants<>+904(SB)/4, $0x3f800000
-DATA vectorConstants<>+908(SB)/4, $0x3f800000
-DATA vectorConstants<>+912(SB)/4, $0x3f800000
-DATA vectorConstants<>+916(SB)/4, $0x3f800000
-DATA vectorConstants<>+920(SB)/4, $0x3f800000
-DATA vectorConstants<>+924(SB)/4, $0x3f800000
-DATA vectorConstants<>+928(SB)/4, $0x3f800000
-DATA vectorConstants<>+932(SB)/4, $0x3f800000
-DATA vectorConstants<>+936(SB)/4, $0x3f800000
-DATA vectorConstants<>+940(SB)/4, $0x3f800000
-DATA vectorConstants<>+944(SB)/4, $0x3f800000
-DATA vectorConstants<>+948(SB)/4, $0x3f800000
-DATA vectorConstants<>+952(SB)/4, $0x3f800000
-DATA vectorConstants<>+956(SB)/4, $0x3f800000
-DATA vectorConstants<>+960(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+964(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+968(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+972(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+976(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+980(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+984(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+988(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+992(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+996(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+1000(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+1004(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+1008(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+1012(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+1016(SB)/4, $0xc2aeac4f
-DATA vectorConstants<>+1020(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+128(SB)/4, $0x4b400000
+DATA vectorConstants<>+132(SB)/4, $0x4b400000
+DATA vectorConstants<>+136(SB)/4, $0x4b400000
+DATA vectorConstants<>+140(SB)/4, $0x4b400000
+DATA vectorConstants<>+144(SB)/4, $0x4b400000
+DATA vectorConstants<>+148(SB)/4, $0x4b400000
+DATA vectorConstants<>+152(SB)/4, $0x4b400000
+DATA vectorConstants<>+156(SB)/4, $0x4b400000
+DATA vectorConstants<>+160(SB)/4, $0x4b400000
+DATA vectorConstants<>+164(SB)/4, $0x4b400000
+DATA vectorConstants<>+168(SB)/4, $0x4b400000
+DATA vectorConstants<>+172(SB)/4, $0x4b400000
+DATA vectorConstants<>+176(SB)/4, $0x4b400000
+DATA vectorConstants<>+180(SB)/4, $0x4b400000
+DATA vectorConstants<>+184(SB)/4, $0x4b400000
+DATA vectorConstants<>+188(SB)/4, $0x4b400000
+DATA vectorConstants<>+192(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+196(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+200(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+204(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+208(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+212(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+216(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+220(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+224(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+228(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+232(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+236(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+240(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+244(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+248(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+252(SB)/4, $0x3fb8aa3b
+DATA vectorConstants<>+256(SB)/4, $0x3f318000
+DATA vectorConstants<>+260(SB)/4, $0x3f318000
+DATA vectorConstants<>+264(SB)/4, $0x3f318000
+DATA vectorConstants<>+268(SB)/4, $0x3f318000
+DATA vectorConstants<>+272(SB)/4, $0x3f318000
+DATA vectorConstants<>+276(SB)/4, $0x3f318000
+DATA vectorConstants<>+280(SB)/4, $0x3f318000
+DATA vectorConstants<>+284(SB)/4, $0x3f318000
+DATA vectorConstants<>+288(SB)/4, $0x3f318000
+DATA vectorConstants<>+292(SB)/4, $0x3f318000
+DATA vectorConstants<>+296(SB)/4, $0x3f318000
+DATA vectorConstants<>+300(SB)/4, $0x3f318000
+DATA vectorConstants<>+304(SB)/4, $0x3f318000
+DATA vectorConstants<>+308(SB)/4, $0x3f318000
+DATA vectorConstants<>+312(SB)/4, $0x3f318000
+DATA vectorConstants<>+316(SB)/4, $0x3f318000
+DATA vectorConstants<>+320(SB)/4, $0xb95e8083
+DATA vectorConstants<>+324(SB)/4, $0xb95e8083
+DATA vectorConstants<>+328(SB)/4, $0xb95e8083
+DATA vectorConstants<>+332(SB)/4, $0xb95e8083
+DATA vectorConstants<>+336(SB)/4, $0xb95e8083
+DATA vectorConstants<>+340(SB)/4, $0xb95e8083
+DATA vectorConstants<>+344(SB)/4, $0xb95e8083
+DATA vectorConstants<>+348(SB)/4, $0xb95e8083
+DATA vectorConstants<>+352(SB)/4, $0xb95e8083
+DATA vectorConstants<>+356(SB)/4, $0xb95e8083
+DATA vectorConstants<>+360(SB)/4, $0xb95e8083
+DATA vectorConstants<>+364(SB)/4, $0xb95e8083
+DATA vectorConstants<>+368(SB)/4, $0xb95e8083
+DATA vectorConstants<>+372(SB)/4, $0xb95e8083
+DATA vectorConstants<>+376(SB)/4, $0xb95e8083
+DATA vectorConstants<>+380(SB)/4, $0xb95e8083
+DATA vectorConstants<>+384(SB)/4, $0x39506967
+DATA vectorConstants<>+388(SB)/4, $0x39506967
+DATA vectorConstants<>+392(SB)/4, $0x39506967
+DATA vectorConstants<>+396(SB)/4, $0x39506967
+DATA vectorConstants<>+400(SB)/4, $0x39506967
+DATA vectorConstants<>+404(SB)/4, $0x39506967
+DATA vectorConstants<>+408(SB)/4, $0x39506967
+DATA vectorConstants<>+412(SB)/4, $0x39506967
+DATA vectorConstants<>+416(SB)/4, $0x39506967
+DATA vectorConstants<>+420(SB)/4, $0x39506967
+DATA vectorConstants<>+424(SB)/4, $0x39506967
+DATA vectorConstants<>+428(SB)/4, $0x39506967
+DATA vectorConstants<>+432(SB)/4, $0x39506967
+DATA vectorConstants<>+436(SB)/4, $0x39506967
+DATA vectorConstants<>+440(SB)/4, $0x39506967
+DATA vectorConstants<>+444(SB)/4, $0x39506967
+DATA vectorConstants<>+448(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+452(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+456(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+460(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+464(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+468(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+472(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+476(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+480(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+484(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+488(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+492(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+496(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+500(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+504(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+508(SB)/4, $0x3ab743ce
+DATA vectorConstants<>+512(SB)/4, $0x3c088908
+DATA vectorConstants<>+516(SB)/4, $0x3c088908
+DATA vectorConstants<>+520(SB)/4, $0x3c088908
+DATA vectorConstants<>+524(SB)/4, $0x3c088908
+DATA vectorConstants<>+528(SB)/4, $0x3c088908
+DATA vectorConstants<>+532(SB)/4, $0x3c088908
+DATA vectorConstants<>+536(SB)/4, $0x3c088908
+DATA vectorConstants<>+540(SB)/4, $0x3c088908
+DATA vectorConstants<>+544(SB)/4, $0x3c088908
+DATA vectorConstants<>+548(SB)/4, $0x3c088908
+DATA vectorConstants<>+552(SB)/4, $0x3c088908
+DATA vectorConstants<>+556(SB)/4, $0x3c088908
+DATA vectorConstants<>+560(SB)/4, $0x3c088908
+DATA vectorConstants<>+564(SB)/4, $0x3c088908
+DATA vectorConstants<>+568(SB)/4, $0x3c088908
+DATA vectorConstants<>+572(SB)/4, $0x3c088908
+DATA vectorConstants<>+576(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+580(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+584(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+588(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+592(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+596(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+600(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+604(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+608(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+612(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+616(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+620(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+624(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+628(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+632(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+636(SB)/4, $0x3d2aa9c1
+DATA vectorConstants<>+640(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+644(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+648(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+652(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+656(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+660(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+664(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+668(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+672(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+676(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+680(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+684(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+688(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+692(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+696(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+700(SB)/4, $0x3e2aaaaa
+DATA vectorConstants<>+704(SB)/4, $0x3f000000
+DATA vectorConstants<>+708(SB)/4, $0x3f000000
+DATA vectorConstants<>+712(SB)/4, $0x3f000000
+DATA vectorConstants<>+716(SB)/4, $0x3f000000
+DATA vectorConstants<>+720(SB)/4, $0x3f000000
+DATA vectorConstants<>+724(SB)/4, $0x3f000000
+DATA vectorConstants<>+728(SB)/4, $0x3f000000
+DATA vectorConstants<>+732(SB)/4, $0x3f000000
+DATA vectorConstants<>+736(SB)/4, $0x3f000000
+DATA vectorConstants<>+740(SB)/4, $0x3f000000
+DATA vectorConstants<>+744(SB)/4, $0x3f000000
+DATA vectorConstants<>+748(SB)/4, $0x3f000000
+DATA vectorConstants<>+752(SB)/4, $0x3f000000
+DATA vectorConstants<>+756(SB)/4, $0x3f000000
+DATA vectorConstants<>+760(SB)/4, $0x3f000000
+DATA vectorConstants<>+764(SB)/4, $0x3f000000
+DATA vectorConstants<>+768(SB)/4, $0x3f800000
+DATA vectorConstants<>+772(SB)/4, $0x3f800000
+DATA vectorConstants<>+776(SB)/4, $0x3f800000
+DATA vectorConstants<>+780(SB)/4, $0x3f800000
+DATA vectorConstants<>+784(SB)/4, $0x3f800000
+DATA vectorConstants<>+788(SB)/4, $0x3f800000
+DATA vectorConstants<>+792(SB)/4, $0x3f800000
+DATA vectorConstants<>+796(SB)/4, $0x3f800000
+DATA vectorConstants<>+800(SB)/4, $0x3f800000
+DATA vectorConstants<>+804(SB)/4, $0x3f800000
+DATA vectorConstants<>+808(SB)/4, $0x3f800000
+DATA vectorConstants<>+812(SB)/4, $0x3f800000
+DATA vectorConstants<>+816(SB)/4, $0x3f800000
+DATA vectorConstants<>+820(SB)/4, $0x3f800000
+DATA vectorConstants<>+824(SB)/4, $0x3f800000
+DATA vectorConstants<>+828(SB)/4, $0x3f800000
+DATA vectorConstants<>+832(SB)/4, $0x42b40000
+DATA vectorConstants<>+836(SB)/4, $0x42b40000
+DATA vectorConstants<>+840(SB)/4, $0x42b40000
+DATA vectorConstants<>+844(SB)/4, $0x42b40000
+DATA vectorConstants<>+848(SB)/4, $0x42b40000
+DATA vectorConstants<>+852(SB)/4, $0x42b40000
+DATA vectorConstants<>+856(SB)/4, $0x42b40000
+DATA vectorConstants<>+860(SB)/4, $0x42b40000
+DATA vectorConstants<>+864(SB)/4, $0x42b40000
+DATA vectorConstants<>+868(SB)/4, $0x42b40000
+DATA vectorConstants<>+872(SB)/4, $0x42b40000
+DATA vectorConstants<>+876(SB)/4, $0x42b40000
+DATA vectorConstants<>+880(SB)/4, $0x42b40000
+DATA vectorConstants<>+884(SB)/4, $0x42b40000
+DATA vectorConstants<>+888(SB)/4, $0x42b40000
+DATA vectorConstants<>+892(SB)/4, $0x42b40000
+DATA vectorConstants<>+896(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+900(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+904(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+908(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+912(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+916(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+920(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+924(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+928(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+932(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+936(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+940(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+944(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+948(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+952(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+956(SB)/4, $0xc2aeac4f
+DATA vectorConstants<>+960(SB)/4, $0x80000000
+DATA vectorConstants<>+964(SB)/4, $0x80000000
+DATA vectorConstants<>+968(SB)/4, $0x80000000
+DATA vectorConstants<>+972(SB)/4, $0x80000000
+DATA vectorConstants<>+976(SB)/4, $0x80000000
+DATA vectorConstants<>+980(SB)/4, $0x80000000
+DATA vectorConstants<>+984(SB)/4, $0x80000000
+DATA vectorConstants<>+988(SB)/4, $0x80000000
+DATA vectorConstants<>+992(SB)/4, $0x80000000
+DATA vectorConstants<>+996(SB)/4, $0x80000000
+DATA vectorConstants<>+1000(SB)/4, $0x80000000
+DATA vectorConstants<>+1004(SB)/4, $0x80000000
+DATA vectorConstants<>+1008(SB)/4, $0x80000000
+DATA vectorConstants<>+1012(SB)/4, $0x80000000
+DATA vectorConstants<>+1016(SB)/4, $0x80000000
+DATA vectorConstants<>+1020(SB)/4, $0x80000000
 DATA vectorConstants<>+1024(SB)/4, $0xff800000
 DATA vectorConstants<>+1028(SB)/4, $0xff800000
 DATA vectorConstants<>+1032(SB)/4, $0xff800000
@@ -345,41 +345,53 @@ GLOBL vectorConstants<>(SB), RODATA|NOPTR, $1344
 // func siluAVX512(y []float32, x []float32)
 // Requires: AVX, AVX512F
 TEXT ·siluAVX512(SB), NOSPLIT, $0-48
-	MOVQ y_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ y_len+8(FP), DX
+	MOVQ      y_base+0(FP), AX
+	MOVQ      x_base+24(FP), CX
+	MOVQ      y_len+8(FP), DX
+	VMOVDQU64 vectorConstants<>+128(SB), Z0
+	VMOVDQU64 vectorConstants<>+192(SB), Z1
+	VMOVDQU64 vectorConstants<>+256(SB), Z2
+	VMOVDQU64 vectorConstants<>+320(SB), Z3
+	VMOVDQU64 vectorConstants<>+384(SB), Z4
+	VMOVDQU64 vectorConstants<>+448(SB), Z5
+	VMOVDQU64 vectorConstants<>+512(SB), Z6
+	VMOVDQU64 vectorConstants<>+576(SB), Z7
+	VMOVDQU64 vectorConstants<>+640(SB), Z8
+	VMOVDQU64 vectorConstants<>+704(SB), Z9
+	VMOVDQU64 vectorConstants<>+768(SB), Z10
+	VMOVDQU64 vectorConstants<>+832(SB), Z11
+	VMOVDQU64 vectorConstants<>+896(SB), Z12
 
 loop1:
-	VMOVDQU64   (CX), Z0
-	VPXORD      vectorConstants<>+128(SB), Z0, Z1
-	VMOVDQU64   vectorConstants<>+192(SB), Z3
-	VMINPS      Z1, Z3, Z3
-	VMULPS      vectorConstants<>+256(SB), Z3, Z2
-	VADDPS      vectorConstants<>+320(SB), Z2, Z2
-	VSUBPS      vectorConstants<>+320(SB), Z2, Z2
-	VMULPS      vectorConstants<>+384(SB), Z2, Z5
-	VSUBPS      Z5, Z3, Z3
-	VMULPS      vectorConstants<>+448(SB), Z2, Z5
-	VSUBPS      Z5, Z3, Z3
-	VMULPS      vectorConstants<>+512(SB), Z3, Z4
-	VADDPS      vectorConstants<>+576(SB), Z4, Z4
-	VMULPS      Z3, Z4, Z4
-	VADDPS      vectorConstants<>+640(SB), Z4, Z4
-	VMULPS      Z3, Z4, Z4
-	VADDPS      vectorConstants<>+704(SB), Z4, Z4
-	VMULPS      Z3, Z4, Z4
-	VADDPS      vectorConstants<>+768(SB), Z4, Z4
-	VMULPS      Z3, Z4, Z4
-	VADDPS      vectorConstants<>+832(SB), Z4, Z4
-	VMULPS      Z3, Z3, Z5
-	VMULPS      Z5, Z4, Z4
-	VADDPS      Z3, Z4, Z4
-	VADDPS      vectorConstants<>+896(SB), Z4, Z4
-	VCMPPS      $0x05, vectorConstants<>+960(SB), Z1, K1
-	VSCALEFPS.Z Z2, Z4, K1, Z4
-	VADDPS      vectorConstants<>+896(SB), Z4, Z4
-	VDIVPS      Z4, Z0, Z0
-	VMOVDQU64   Z0, (AX)
+	VMOVDQU64   (CX), Z13
+	VPXORD      vectorConstants<>+960(SB), Z13, Z14
+	VMINPS      Z14, Z11, Z16
+	VMULPS      Z1, Z16, Z15
+	VADDPS      Z0, Z15, Z15
+	VSUBPS      Z0, Z15, Z15
+	VMULPS      Z2, Z15, Z18
+	VSUBPS      Z18, Z16, Z16
+	VMULPS      Z3, Z15, Z18
+	VSUBPS      Z18, Z16, Z16
+	VMULPS      Z4, Z16, Z17
+	VADDPS      Z5, Z17, Z17
+	VMULPS      Z16, Z17, Z17
+	VADDPS      Z6, Z17, Z17
+	VMULPS      Z16, Z17, Z17
+	VADDPS      Z7, Z17, Z17
+	VMULPS      Z16, Z17, Z17
+	VADDPS      Z8, Z17, Z17
+	VMULPS      Z16, Z17, Z17
+	VADDPS      Z9, Z17, Z17
+	VMULPS      Z16, Z16, Z18
+	VMULPS      Z18, Z17, Z17
+	VADDPS      Z16, Z17, Z17
+	VADDPS      Z10, Z17, Z17
+	VCMPPS      $0x05, Z12, Z14, K1
+	VSCALEFPS.Z Z15, Z17, K1, Z17
+	VADDPS      Z10, Z17, Z17
+	VDIVPS      Z17, Z13, Z13
+	VMOVDQU64   Z13, (AX)
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, AX
 	SUBQ        $0x10, DX
@@ -414,39 +426,51 @@ loop1:
 	VPSHUFD       $0x01, X0, X1
 	VMAXPS        X1, X0, X0
 	VBROADCASTSS  X0, Z0
+	VMOVDQU64     vectorConstants<>+128(SB), Z1
+	VMOVDQU64     vectorConstants<>+192(SB), Z3
+	VMOVDQU64     vectorConstants<>+256(SB), Z4
+	VMOVDQU64     vectorConstants<>+320(SB), Z5
+	VMOVDQU64     vectorConstants<>+384(SB), Z6
+	VMOVDQU64     vectorConstants<>+448(SB), Z7
+	VMOVDQU64     vectorConstants<>+512(SB), Z8
+	VMOVDQU64     vectorConstants<>+576(SB), Z9
+	VMOVDQU64     vectorConstants<>+640(SB), Z10
+	VMOVDQU64     vectorConstants<>+704(SB), Z11
+	VMOVDQU64     vectorConstants<>+768(SB), Z12
+	VMOVDQU64     vectorConstants<>+832(SB), Z13
+	VMOVDQU64     vectorConstants<>+896(SB), Z14
 	MOVQ          y_base+0(FP), AX
 	MOVQ          y_len+8(FP), CX
 
 loop2:
-	VMOVDQU64     (AX), Z1
-	VSUBPS        Z0, Z1, Z1
-	VMOVDQU64     vectorConstants<>+192(SB), Z4
-	VMINPS        Z1, Z4, Z4
-	VMULPS        vectorConstants<>+256(SB), Z4, Z3
-	VADDPS        vectorConstants<>+320(SB), Z3, Z3
-	VSUBPS        vectorConstants<>+320(SB), Z3, Z3
-	VMULPS        vectorConstants<>+384(SB), Z3, Z6
-	VSUBPS        Z6, Z4, Z4
-	VMULPS        vectorConstants<>+448(SB), Z3, Z6
-	VSUBPS        Z6, Z4, Z4
-	VMULPS        vectorConstants<>+512(SB), Z4, Z5
-	VADDPS        vectorConstants<>+576(SB), Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VADDPS        vectorConstants<>+640(SB), Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VADDPS        vectorConstants<>+704(SB), Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VADDPS        vectorConstants<>+768(SB), Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VADDPS        vectorConstants<>+832(SB), Z5, Z5
-	VMULPS        Z4, Z4, Z6
-	VMULPS        Z6, Z5, Z5
-	VADDPS        Z4, Z5, Z5
-	VADDPS        vectorConstants<>+896(SB), Z5, Z5
-	VCMPPS        $0x05, vectorConstants<>+960(SB), Z1, K1
-	VSCALEFPS.Z   Z3, Z5, K1, Z5
-	VMOVDQU64     Z5, (AX)
-	VADDPS        Z5, Z2, Z2
+	VMOVDQU64     (AX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z13, Z17
+	VMULPS        Z3, Z17, Z16
+	VADDPS        Z1, Z16, Z16
+	VSUBPS        Z1, Z16, Z16
+	VMULPS        Z4, Z16, Z19
+	VSUBPS        Z19, Z17, Z17
+	VMULPS        Z5, Z16, Z19
+	VSUBPS        Z19, Z17, Z17
+	VMULPS        Z6, Z17, Z18
+	VADDPS        Z7, Z18, Z18
+	VMULPS        Z17, Z18, Z18
+	VADDPS        Z8, Z18, Z18
+	VMULPS        Z17, Z18, Z18
+	VADDPS        Z9, Z18, Z18
+	VMULPS        Z17, Z18, Z18
+	VADDPS        Z10, Z18, Z18
+	VMULPS        Z17, Z18, Z18
+	VADDPS        Z11, Z18, Z18
+	VMULPS        Z17, Z17, Z19
+	VMULPS        Z19, Z18, Z18
+	VADDPS        Z17, Z18, Z18
+	VADDPS        Z12, Z18, Z18
+	VCMPPS        $0x05, Z14, Z15, K1
+	VSCALEFPS.Z   Z16, Z18, K1, Z18
+	VMOVDQU64     Z18, (AX)
+	VADDPS        Z18, Z2, Z2
 	ADDQ          $0x40, AX
 	SUBQ          $0x10, CX
 	JNE           loop2
@@ -574,7 +598,7 @@ done2:
 	MOVSS         eps+96(FP), X0
 	VADDSS        X0, X3, X3
 	VSQRTSS       X3, X3, X3
-	VMOVSS        vectorConstants<>+896(SB), X0
+	VMOVSS        vectorConstants<>+768(SB), X0
 	VDIVSS        X3, X0, X0
 	MOVSS         X0, rstd+108(FP)
 	VBROADCASTSS  X0, Z0
@@ -735,28 +759,28 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 
 loop1:
 	VMOVDQU    (CX), Y0
-	VPXOR      vectorConstants<>+128(SB), Y0, Y1
-	VMULPS     vectorConstants<>+256(SB), Y1, Y2
-	VADDPS     vectorConstants<>+320(SB), Y2, Y2
-	VSUBPS     vectorConstants<>+320(SB), Y2, Y2
-	VMULPS     vectorConstants<>+384(SB), Y2, Y5
+	VPXOR      vectorConstants<>+960(SB), Y0, Y1
+	VMULPS     vectorConstants<>+192(SB), Y1, Y2
+	VADDPS     vectorConstants<>+128(SB), Y2, Y2
+	VSUBPS     vectorConstants<>+128(SB), Y2, Y2
+	VMULPS     vectorConstants<>+256(SB), Y2, Y5
 	VSUBPS     Y5, Y1, Y3
-	VMULPS     vectorConstants<>+448(SB), Y2, Y5
+	VMULPS     vectorConstants<>+320(SB), Y2, Y5
 	VSUBPS     Y5, Y3, Y3
-	VMULPS     vectorConstants<>+512(SB), Y3, Y4
+	VMULPS     vectorConstants<>+384(SB), Y3, Y4
+	VADDPS     vectorConstants<>+448(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     vectorConstants<>+512(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+576(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+640(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+704(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+768(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+832(SB), Y4, Y4
 	VMULPS     Y3, Y3, Y5
 	VMULPS     Y5, Y4, Y4
 	VADDPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+896(SB), Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y3
 	VPSUBD     Y3, Y2, Y2
@@ -767,39 +791,39 @@ loop1:
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y4, Y4
 	VPXOR      Y2, Y2, Y2
-	VCMPPS     $0x01, vectorConstants<>+960(SB), Y1, Y3
+	VCMPPS     $0x01, vectorConstants<>+896(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VMOVDQU    vectorConstants<>+1216(SB), Y2
 	VCMPPS     $0x0e, vectorConstants<>+1280(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VCMPPS     $0x03, Y1, Y1, Y2
 	VBLENDVPS  Y2, Y1, Y4, Y4
-	VADDPS     vectorConstants<>+896(SB), Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
 	VDIVPS     Y4, Y0, Y0
 	VMOVDQU    Y0, (AX)
 	VMOVDQU    32(CX), Y0
-	VPXOR      vectorConstants<>+128(SB), Y0, Y1
-	VMULPS     vectorConstants<>+256(SB), Y1, Y2
-	VADDPS     vectorConstants<>+320(SB), Y2, Y2
-	VSUBPS     vectorConstants<>+320(SB), Y2, Y2
-	VMULPS     vectorConstants<>+384(SB), Y2, Y5
+	VPXOR      vectorConstants<>+960(SB), Y0, Y1
+	VMULPS     vectorConstants<>+192(SB), Y1, Y2
+	VADDPS     vectorConstants<>+128(SB), Y2, Y2
+	VSUBPS     vectorConstants<>+128(SB), Y2, Y2
+	VMULPS     vectorConstants<>+256(SB), Y2, Y5
 	VSUBPS     Y5, Y1, Y3
-	VMULPS     vectorConstants<>+448(SB), Y2, Y5
+	VMULPS     vectorConstants<>+320(SB), Y2, Y5
 	VSUBPS     Y5, Y3, Y3
-	VMULPS     vectorConstants<>+512(SB), Y3, Y4
+	VMULPS     vectorConstants<>+384(SB), Y3, Y4
+	VADDPS     vectorConstants<>+448(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     vectorConstants<>+512(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+576(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+640(SB), Y4, Y4
 	VMULPS     Y3, Y4, Y4
 	VADDPS     vectorConstants<>+704(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+768(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+832(SB), Y4, Y4
 	VMULPS     Y3, Y3, Y5
 	VMULPS     Y5, Y4, Y4
 	VADDPS     Y3, Y4, Y4
-	VADDPS     vectorConstants<>+896(SB), Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
 	VCVTTPS2DQ Y2, Y2
 	VPSRAD     $0x01, Y2, Y3
 	VPSUBD     Y3, Y2, Y2
@@ -810,14 +834,14 @@ loop1:
 	VPSLLD     $0x17, Y2, Y2
 	VMULPS     Y2, Y4, Y4
 	VPXOR      Y2, Y2, Y2
-	VCMPPS     $0x01, vectorConstants<>+960(SB), Y1, Y3
+	VCMPPS     $0x01, vectorConstants<>+896(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VMOVDQU    vectorConstants<>+1216(SB), Y2
 	VCMPPS     $0x0e, vectorConstants<>+1280(SB), Y1, Y3
 	VBLENDVPS  Y3, Y2, Y4, Y4
 	VCMPPS     $0x03, Y1, Y1, Y2
 	VBLENDVPS  Y2, Y1, Y4, Y4
-	VADDPS     vectorConstants<>+896(SB), Y4, Y4
+	VADDPS     vectorConstants<>+768(SB), Y4, Y4
 	VDIVPS     Y4, Y0, Y0
 	VMOVDQU    Y0, 32(AX)
 	ADDQ       $0x40, CX
@@ -866,27 +890,27 @@ loop1:
 loop2:
 	VMOVDQU      (AX), Y1
 	VSUBPS       Y0, Y1, Y1
-	VMULPS       vectorConstants<>+256(SB), Y1, Y2
-	VADDPS       vectorConstants<>+320(SB), Y2, Y2
-	VSUBPS       vectorConstants<>+320(SB), Y2, Y2
-	VMULPS       vectorConstants<>+384(SB), Y2, Y7
+	VMULPS       vectorConstants<>+192(SB), Y1, Y2
+	VADDPS       vectorConstants<>+128(SB), Y2, Y2
+	VSUBPS       vectorConstants<>+128(SB), Y2, Y2
+	VMULPS       vectorConstants<>+256(SB), Y2, Y7
 	VSUBPS       Y7, Y1, Y5
-	VMULPS       vectorConstants<>+448(SB), Y2, Y7
+	VMULPS       vectorConstants<>+320(SB), Y2, Y7
 	VSUBPS       Y7, Y5, Y5
-	VMULPS       vectorConstants<>+512(SB), Y5, Y6
+	VMULPS       vectorConstants<>+384(SB), Y5, Y6
+	VADDPS       vectorConstants<>+448(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+512(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+576(SB), Y6, Y6
 	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+640(SB), Y6, Y6
 	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+704(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+768(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+832(SB), Y6, Y6
 	VMULPS       Y5, Y5, Y7
 	VMULPS       Y7, Y6, Y6
 	VADDPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+896(SB), Y6, Y6
+	VADDPS       vectorConstants<>+768(SB), Y6, Y6
 	VCVTTPS2DQ   Y2, Y2
 	VPSRAD       $0x01, Y2, Y5
 	VPSUBD       Y5, Y2, Y2
@@ -897,7 +921,7 @@ loop2:
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y6, Y6
 	VPXOR        Y2, Y2, Y2
-	VCMPPS       $0x01, vectorConstants<>+960(SB), Y1, Y5
+	VCMPPS       $0x01, vectorConstants<>+896(SB), Y1, Y5
 	VBLENDVPS    Y5, Y2, Y6, Y6
 	VMOVDQU      vectorConstants<>+1216(SB), Y2
 	VCMPPS       $0x0e, vectorConstants<>+1280(SB), Y1, Y5
@@ -908,27 +932,27 @@ loop2:
 	VADDPS       Y6, Y3, Y3
 	VMOVDQU      32(AX), Y1
 	VSUBPS       Y0, Y1, Y1
-	VMULPS       vectorConstants<>+256(SB), Y1, Y2
-	VADDPS       vectorConstants<>+320(SB), Y2, Y2
-	VSUBPS       vectorConstants<>+320(SB), Y2, Y2
-	VMULPS       vectorConstants<>+384(SB), Y2, Y7
+	VMULPS       vectorConstants<>+192(SB), Y1, Y2
+	VADDPS       vectorConstants<>+128(SB), Y2, Y2
+	VSUBPS       vectorConstants<>+128(SB), Y2, Y2
+	VMULPS       vectorConstants<>+256(SB), Y2, Y7
 	VSUBPS       Y7, Y1, Y5
-	VMULPS       vectorConstants<>+448(SB), Y2, Y7
+	VMULPS       vectorConstants<>+320(SB), Y2, Y7
 	VSUBPS       Y7, Y5, Y5
-	VMULPS       vectorConstants<>+512(SB), Y5, Y6
+	VMULPS       vectorConstants<>+384(SB), Y5, Y6
+	VADDPS       vectorConstants<>+448(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       vectorConstants<>+512(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+576(SB), Y6, Y6
 	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+640(SB), Y6, Y6
 	VMULPS       Y5, Y6, Y6
 	VADDPS       vectorConstants<>+704(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+768(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+832(SB), Y6, Y6
 	VMULPS       Y5, Y5, Y7
 	VMULPS       Y7, Y6, Y6
 	VADDPS       Y5, Y6, Y6
-	VADDPS       vectorConstants<>+896(SB), Y6, Y6
+	VADDPS       vectorConstants<>+768(SB), Y6, Y6
 	VCVTTPS2DQ   Y2, Y2
 	VPSRAD       $0x01, Y2, Y5
 	VPSUBD       Y5, Y2, Y2
@@ -939,7 +963,7 @@ loop2:
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y6, Y6
 	VPXOR        Y2, Y2, Y2
-	VCMPPS       $0x01, vectorConstants<>+960(SB), Y1, Y5
+	VCMPPS       $0x01, vectorConstants<>+896(SB), Y1, Y5
 	VBLENDVPS    Y5, Y2, Y6, Y6
 	VMOVDQU      vectorConstants<>+1216(SB), Y2
 	VCMPPS       $0x0e, vectorConstants<>+1280(SB), Y1, Y5
@@ -1097,7 +1121,7 @@ done2:
 	MOVSS        eps+96(FP), X0
 	VADDSS       X0, X2, X2
 	VSQRTSS      X2, X2, X2
-	VMOVSS       vectorConstants<>+896(SB), X0
+	VMOVSS       vectorConstants<>+768(SB), X0
 	VDIVSS       X2, X0, X0
 	MOVSS        X0, rstd+108(FP)
 	VBROADCASTSS X0, Y0

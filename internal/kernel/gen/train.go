@@ -38,12 +38,12 @@ func (e *elementwise) fresh(name string, at int) reg.VecVirtual {
 
 func siluBackward(s vectors, t *table) {
 	e := begin(s, "siluBackward", "is trainKernel.siluBackward.", []string{"dx", "x", "dy"}, "", "")
-	one := s.new()
+	one, held := s.new(), s.hold(t)
 	s.load(t.float(1), one)
 	e.loop(func(at int) {
 		x, sigmoid, rest := e.fresh("x", at), s.new(), s.new()
 		s.xorMem(t.bits(1<<31), x, rest)
-		p := s.exp(t, rest)
+		p := s.exp(t, held, rest)
 		VADDPS(one, p, p)
 		VDIVPS(p, one, sigmoid)
 		VSUBPS(sigmoid, one, rest)

@@ -23,12 +23,13 @@ func vectorSet() {
 
 func silu(s vectors, t *table) {
 	e := begin(s, "silu", "is vectorKernel.silu.", []string{"y", "x"}, "", "")
+	held := s.hold(t)
 	e.loop(func(at int) {
 		x, minus := s.new(), s.new()
 		s.load(e.at("x", at), x)
 		s.xorMem(t.bits(1<<31), x, minus)
-		p := s.exp(t, minus)
-		VADDPS(t.float(1), p, p)
+		p := s.exp(t, held, minus)
+		VADDPS(held(1), p, p)
 		VDIVPS(p, x, x)
 		s.store(x, e.at("y", at))
 	})
@@ -49,12 +50,13 @@ func softmax(s vectors, t *table) {
 		VMAXPS(v, most[at/s.bytes], most[at/s.bytes])
 	})
 	m := e.everywhere(e.reduce(most, VMAXPS))
+	held := s.hold(t)
 	e.again()
 	e.loop(func(at int) {
 		x := s.new()
 		s.load(e.at("y", at), x)
 		VSUBPS(m, x, x)
-		p := s.exp(t, x)
+		p := s.exp(t, held, x)
 		s.store(p, e.at("y", at))
 		VADDPS(p, sum[at/s.bytes], sum[at/s.bytes])
 	})

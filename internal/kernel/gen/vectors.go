@@ -134,36 +134,58 @@ const (
 	greaterThan = 14
 )
 
+// expConstants are those of exp.
+var expConstants = []float32{
+	roundBit, 1.44269504, 0.693359375, -2.12194440e-4,
+	1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+	1, 90, -87.33654,
+}
+
+const roundBit = 12582912
+
+// hold returns how to name exp's constants in a loop that follows: in registers, where there
+// are enough.
+func (s vectors) hold(t *table) func(x float32) Op {
+	if s.bytes != 64 {
+		return func(x float32) Op { return t.float(x) }
+	}
+	held := map[float32]Op{}
+	for _, x := range expConstants {
+		v := s.new()
+		s.load(t.float(x), v)
+		held[x] = v
+	}
+	return func(x float32) Op { return held[x] }
+}
+
 // exp is Exp of x, with the roundings of its operations; x stays.
-func (s vectors) exp(t *table, x reg.VecVirtual) reg.VecVirtual {
+func (s vectors) exp(t *table, held func(x float32) Op, x reg.VecVirtual) reg.VecVirtual {
 	n, r, p, u := s.new(), s.new(), s.new(), s.new()
 	from := x
 	if s.bytes == 64 { // no further than to infinity, so that what follows stays finite
 		from = s.new()
-		s.load(t.float(90), from)
-		VMINPS(x, from, from) // x where it is NaN
+		VMINPS(x, held(90), from) // x where it is NaN
 	}
-	const roundBit = 12582912
-	VMULPS(t.float(1.44269504), from, n)
-	VADDPS(t.float(roundBit), n, n)
-	VSUBPS(t.float(roundBit), n, n)
-	VMULPS(t.float(0.693359375), n, u)
+	VMULPS(held(1.44269504), from, n)
+	VADDPS(held(roundBit), n, n)
+	VSUBPS(held(roundBit), n, n)
+	VMULPS(held(0.693359375), n, u)
 	VSUBPS(u, from, r)
-	VMULPS(t.float(-2.12194440e-4), n, u)
+	VMULPS(held(-2.12194440e-4), n, u)
 	VSUBPS(u, r, r)
-	VMULPS(t.float(1.9875691500e-4), r, p)
+	VMULPS(held(1.9875691500e-4), r, p)
 	for _, c := range []float32{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1} {
-		VADDPS(t.float(c), p, p)
+		VADDPS(held(c), p, p)
 		VMULPS(r, p, p)
 	}
-	VADDPS(t.float(5.0000001201e-1), p, p)
+	VADDPS(held(5.0000001201e-1), p, p)
 	VMULPS(r, r, u)
 	VMULPS(u, p, p)
 	VADDPS(r, p, p)
-	VADDPS(t.float(1), p, p)
+	VADDPS(held(1), p, p)
 	if s.bytes == 64 {
 		normal := K()
-		VCMPPS(Imm(notLessThan), t.float(-87.33654), x, normal)
+		VCMPPS(Imm(notLessThan), held(-87.33654), x, normal)
 		VSCALEFPS_Z(n, p, normal, p)
 		return p
 	}
