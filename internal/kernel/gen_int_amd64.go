@@ -9,6 +9,21 @@ package kernel
 //go:noescape
 func intTileAVX512(rows int, cols int, groups int, x []int8, xRow int, w []uint8, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)
 
+// intOpen1AVX512 is intKernel.open for 1 bits a code.
+//
+//go:noescape
+func intOpen1AVX512(cols int, x []int8, xRow int, open []uint8, w []uint8, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)
+
+// intOpen2AVX512 is intKernel.open for 2 bits a code.
+//
+//go:noescape
+func intOpen2AVX512(cols int, x []int8, xRow int, open []uint8, w []uint8, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)
+
+// intOpen4AVX512 is intKernel.open for 4 bits a code.
+//
+//go:noescape
+func intOpen4AVX512(cols int, x []int8, xRow int, open []uint8, w []uint8, sums []int32, offset int, scales []float32, step int, factors []float32, bias []float32, y []float32, yRow int)
+
 // intRow1AVX512 computes one row of outs outputs, of rounds of 32 inputs, from panels with 1 bits a code.
 // The factors of a panel's outputs lie factorStep bytes behind those of the one before.
 //

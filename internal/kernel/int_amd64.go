@@ -7,6 +7,7 @@ package kernel
 var intAVX512 = intKernel{
 	tile:        intTileAVX512,
 	unpack:      unpackPanelAVX512,
+	open:        [...]openKernel{1: intOpen1AVX512, 2: intOpen2AVX512, 4: intOpen4AVX512},
 	row:         intLayerRowAVX512,
 	packColumns: packColumnsAVX512,
 }

@@ -139,11 +139,20 @@ type intKernel struct {
 	// unpack writes codes of 1, 2 or 4 bits to bytes of one each; those of one bit
 	// doubled.
 	unpack func(dst, src []uint8, bits int)
+	// open, where there are any, computes openRows rows of a packed panel w, by the bits of
+	// a code, and unpacks it to open.
+	open [5]openKernel
 	// row computes one row of all outputs; nil for none.
 	row func(l *IntLayer, y []float32, x []int8, sum int32, scale float32)
 	// packColumns fills a panel of 32 columns of src, four rows a group; nil for none.
 	packColumns func(panel []uint8, src []float32, srcRow, groups, offset int)
 }
+
+// openKernel is one tile of intKernel.open; its parameters are those of tile.
+type openKernel func(cols int, x []int8, xRow int, open, w []uint8, sums []int32, offset int, scales []float32, step int, factors, bias, y []float32, yRow int)
+
+// openRows is how many rows an openKernel computes.
+const openRows = 12
 
 // blockTokens is the number of rows that a panel is unpacked for, and whose outputs
 // stay in the second cache from one panel to the next.
@@ -240,19 +249,26 @@ func (c *intCall) part(lo, hi int) {
 		open = *buf
 	}
 	for i := lo; i < hi; i++ {
-		w := c.panel(i % c.panels)
-		if c.fields > 1 {
-			k.unpack(open, w, 8/c.fields)
-			w = open
-		}
-		c.block(k, i/c.panels*c.y.Rows/c.blocks, (i/c.panels+1)*c.y.Rows/c.blocks, i%c.panels, w)
+		c.block(k, i/c.panels*c.y.Rows/c.blocks, (i/c.panels+1)*c.y.Rows/c.blocks, i%c.panels, open)
 	}
 }
 
-// block computes rows [lo, hi) of panel p.
-func (c *intCall) block(k *intKernel, lo, hi, p int, w []uint8) {
-	o := p * panelOuts
+// block computes rows [lo, hi) of panel p; open has room for it unpacked, where it is packed.
+func (c *intCall) block(k *intKernel, lo, hi, p int, open []uint8) {
+	o, w := p*panelOuts, c.panel(p)
+	cols, factors, bias := min(panelOuts, c.out-o), c.scales[o:], c.IntLayer.bias[o:]
+	if c.fields > 1 {
+		if f := k.open[8/c.fields]; f != nil && hi-lo >= openRows {
+			x := c.x.from(lo*c.every, c.stride)
+			f(cols, x.Codes, c.every*c.stride, open, w, x.Sums, c.offset(), x.Scales, c.every, factors, bias, c.y.Data[lo*c.y.Stride+o:], c.y.Stride)
+			if lo += openRows; lo == hi {
+				return
+			}
+		} else {
+			k.unpack(open, w, 8/c.fields)
+		}
+		w = open
+	}
 	x := c.x.from(lo*c.every, c.stride)
-	k.tile(hi-lo, min(panelOuts, c.out-o), c.stride/panelIns, x.Codes, c.every*c.stride, w, x.Sums, c.offset(), x.Scales, c.every,
-		c.scales[o:], c.IntLayer.bias[o:], c.y.Data[lo*c.y.Stride+o:], c.y.Stride)
+	k.tile(hi-lo, cols, c.stride/panelIns, x.Codes, c.every*c.stride, w, x.Sums, c.offset(), x.Scales, c.every, factors, bias, c.y.Data[lo*c.y.Stride+o:], c.y.Stride)
 }

@@ -32,47 +32,124 @@ func columnMasks(cols reg.GPVirtual) [2]reg.OpmaskVirtual {
 	return masks
 }
 
+// maxRows is how many rows a tile has.
+const maxRows = 12
+
+// intTile is what a tile by 32 outputs is computed with.
+type intTile struct {
+	acc          [][2]reg.VecVirtual
+	b            [2]reg.VecVirtual
+	xRow         reg.GPVirtual
+	x            [4]reg.GPVirtual // rows 0, 3, 6, 9
+	offset, sums reg.GPVirtual
+	step         reg.GPVirtual // bytes between sums, and between scales
+}
+
+func newIntTile() *intTile {
+	t := &intTile{offset: param("offset"), sums: base("sums"), step: param("step")}
+	NEGQ(t.offset)
+	SHLQ(Imm(2), t.step)
+	for range maxRows {
+		t.acc = append(t.acc, [2]reg.VecVirtual{ZMM(), ZMM()})
+	}
+	t.b = [2]reg.VecVirtual{ZMM(), ZMM()}
+	return t
+}
+
+// at begins a tile, whose first row is at x.
+func (t *intTile) at(x Op) {
+	t.xRow = param("xRow")
+	for i := range t.x {
+		t.x[i] = GP64()
+	}
+	MOVQ(x, t.x[0])
+	three := GP64()
+	LEAQ(Mem{Base: t.xRow, Index: t.xRow, Scale: 2}, three)
+	for i := 1; i < 4; i++ {
+		LEAQ(Mem{Base: t.x[i-1], Index: three, Scale: 1}, t.x[i])
+	}
+}
+
+// start begins the sums of n rows with what the offset adds to them.
+func (t *intTile) start(n int) {
+	for _, row := range t.acc[:n] {
+		start := GP64()
+		MOVLQSX(Mem{Base: t.sums}, start)
+		IMULQ(t.offset, start)
+		VPBROADCASTD(start.As32(), row[0])
+		VMOVDQA64(row[0], row[1])
+		ADDQ(t.step, t.sums)
+	}
+}
+
+// multiply adds the products of b and four inputs of n rows, which lie so many bytes on.
+func (t *intTile) multiply(n, disp int) {
+	for i, row := range t.acc[:n] {
+		four := Mem{Base: t.x[i/3], Disp: disp}
+		if i%3 > 0 {
+			four.Index, four.Scale = t.xRow, uint8(i%3)
+		}
+		v := ZMM() // broadcast once: a load of its own costs as much as a product
+		VPBROADCASTD(four, v)
+		VPDPBUSD(v, t.b[0], row[0])
+		VPDPBUSD(v, t.b[1], row[1])
+	}
+}
+
+// advance goes on by so many inputs of n rows.
+func (t *intTile) advance(n, inputs int) {
+	for i := 0; 3*i < n; i++ {
+		ADDQ(Imm(uint64(inputs)), t.x[i])
+	}
+}
+
+// finish writes n rows of outputs, and returns where the next one's scale and outputs are.
+func (t *intTile) finish(n int, scalesAt, yAt Op) (scales, y reg.GPVirtual) {
+	masks := columnMasks(param("cols"))
+	factors, bias, yRow := base("factors"), base("bias"), param("yRow")
+	scales, y = GP64(), GP64()
+	MOVQ(scalesAt, scales)
+	MOVQ(yAt, y)
+	SHLQ(Imm(2), yRow)
+	f, add, s := [2]reg.VecVirtual{ZMM(), ZMM()}, [2]reg.VecVirtual{ZMM(), ZMM()}, ZMM()
+	for half := range 2 {
+		VMOVUPS_Z(Mem{Base: factors, Disp: 64 * half}, masks[half], f[half])
+		VMOVUPS_Z(Mem{Base: bias, Disp: 64 * half}, masks[half], add[half])
+	}
+	for _, row := range t.acc[:n] {
+		for half := range 2 {
+			v := row[half]
+			VMULPS_BCST(Mem{Base: scales}, f[half], s)
+			VCVTDQ2PS(v, v)
+			VMULPS(s, v, v)
+			VADDPS(add[half], v, v)
+			VMOVUPS(v, masks[half], Mem{Base: y, Disp: 64 * half})
+		}
+		ADDQ(t.step, scales)
+		ADDQ(yRow, y)
+	}
+	return scales, y
+}
+
+// slot keeps a register's value in the frame.
+func slot(r reg.GPVirtual) Mem {
+	m := AllocLocal(8)
+	MOVQ(r, m)
+	return m
+}
+
 // intTileAVX512 goes through tiles of up to 12 rows by 32 outputs.
 func intTileAVX512() {
-	const maxRows = 12
 	TEXT("intTileAVX512", NOSPLIT, tileSignature)
 	Pragma("noescape")
 	Doc("intTileAVX512 is intKernel.tile for any number of rows, at least one.")
 	// Where the next tile begins, and how many rows are left.
-	slot := func(r reg.GPVirtual) Mem {
-		m := AllocLocal(8)
-		MOVQ(r, m)
-		return m
-	}
 	xAt, yAt, scalesAt, left := slot(base("x")), slot(base("y")), slot(base("scales")), slot(param("rows"))
-	offset, sums, step := param("offset"), base("sums"), param("step")
-	NEGQ(offset)
-	SHLQ(Imm(2), step)
-	acc := make([][2]reg.VecVirtual, maxRows)
-	for i := range acc {
-		acc[i] = [2]reg.VecVirtual{ZMM(), ZMM()}
-	}
-	b := [2]reg.VecVirtual{ZMM(), ZMM()}
+	t := newIntTile()
 
 	Label("tile")
-	groups, xRow, w, rows := param("groups"), param("xRow"), base("w"), GP64()
-	var x [4]reg.GPVirtual
-	for i := range x {
-		x[i] = GP64()
-	}
-	MOVQ(xAt, x[0])
-	three := GP64()
-	LEAQ(Mem{Base: xRow, Index: xRow, Scale: 2}, three)
-	for i := 1; i < 4; i++ {
-		LEAQ(Mem{Base: x[i-1], Index: three, Scale: 1}, x[i])
-	}
-	four := func(i int) Mem { // inputs of row i
-		m := Mem{Base: x[i/3]}
-		if i%3 > 0 {
-			m.Index, m.Scale = xRow, uint8(i%3)
-		}
-		return m
-	}
+	groups, w, rows := param("groups"), base("w"), GP64()
+	t.at(xAt)
 	MOVQ(left, rows)
 	for n := maxRows - 1; n > 0; n-- {
 		CMPQ(rows, Imm(uint64(n)))
@@ -80,55 +157,19 @@ func intTileAVX512() {
 	}
 	for n := maxRows; n > 0; n-- {
 		Label(fmt.Sprintf("rows%d", n))
-		Comment("A sum begins with what the offset adds to it.")
-		for _, row := range acc[:n] {
-			start := GP64()
-			MOVLQSX(Mem{Base: sums}, start)
-			IMULQ(offset, start)
-			VPBROADCASTD(start.As32(), row[0])
-			VMOVDQA64(row[0], row[1])
-			ADDQ(step, sums)
-		}
+		t.start(n)
 		loop := fmt.Sprintf("loop%d", n)
 		Label(loop)
 		for half := range 2 {
-			VMOVDQU64(Mem{Base: w, Disp: 64 * half}, b[half])
+			VMOVDQU64(Mem{Base: w, Disp: 64 * half}, t.b[half])
 		}
-		for i, row := range acc[:n] {
-			v := ZMM() // broadcast once: a load of its own costs as much as a product
-			VPBROADCASTD(four(i), v)
-			VPDPBUSD(v, b[0], row[0])
-			VPDPBUSD(v, b[1], row[1])
-		}
-		for i := 0; 3*i < n; i++ {
-			ADDQ(Imm(4), x[i])
-		}
+		t.multiply(n, 0)
+		t.advance(n, 4)
 		ADDQ(U32(blockSize), w)
 		DECQ(groups)
 		JNE(LabelRef(loop))
 
-		masks := columnMasks(param("cols"))
-		factors, bias, yRow, scales, y := base("factors"), base("bias"), param("yRow"), GP64(), GP64()
-		MOVQ(scalesAt, scales)
-		MOVQ(yAt, y)
-		SHLQ(Imm(2), yRow)
-		f, add, s := [2]reg.VecVirtual{ZMM(), ZMM()}, [2]reg.VecVirtual{ZMM(), ZMM()}, ZMM()
-		for half := range 2 {
-			VMOVUPS_Z(Mem{Base: factors, Disp: 64 * half}, masks[half], f[half])
-			VMOVUPS_Z(Mem{Base: bias, Disp: 64 * half}, masks[half], add[half])
-		}
-		for _, row := range acc[:n] {
-			for half := range 2 {
-				v := row[half]
-				VMULPS_BCST(Mem{Base: scales}, f[half], s)
-				VCVTDQ2PS(v, v)
-				VMULPS(s, v, v)
-				VADDPS(add[half], v, v)
-				VMOVUPS(v, masks[half], Mem{Base: y, Disp: 64 * half})
-			}
-			ADDQ(step, scales)
-			ADDQ(yRow, y)
-		}
+		scales, y := t.finish(n, scalesAt, yAt)
 		if n == maxRows {
 			MOVQ(scales, scalesAt)
 			MOVQ(y, yAt)
@@ -142,6 +183,42 @@ func intTileAVX512() {
 		VZEROUPPER()
 		RET()
 	}
+}
+
+// intOpen is one tile of a packed panel, which it unpacks besides: that costs next to
+// nothing where the products wait for other units.
+func intOpen(bits int) {
+	name := fmt.Sprintf("intOpen%dAVX512", bits)
+	TEXT(name, NOSPLIT, "func(cols int, x []int8, xRow int, open, w []uint8, sums []int32, offset int, scales []float32, step int, factors, bias, y []float32, yRow int)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s is intKernel.open for %d bits a code.", name, bits))
+	xAt := slot(base("x"))
+	t := newIntTile()
+	all, low := fields(bits), ZMM()
+	avx512.byteOf(lowMask(all), low)
+	open, w, n := base("open"), base("w"), Load(Param("w").Len(), GP64()).(reg.GPVirtual)
+	t.at(xAt)
+	t.start(maxRows)
+	v := [2]reg.VecVirtual{ZMM(), ZMM()}
+	Label("loop")
+	for half := range 2 {
+		VMOVDQU64(Mem{Base: w, Disp: 64 * half}, v[half])
+	}
+	for i, f := range all {
+		for half := range 2 {
+			avx512.codes(f, low, v[half], t.b[half])
+			VMOVDQU64(t.b[half], Mem{Base: open, Disp: i*blockSize + 64*half})
+		}
+		t.multiply(maxRows, 4*i)
+	}
+	t.advance(maxRows, 4*len(all))
+	ADDQ(U32(uint32(blockSize*len(all))), open)
+	ADDQ(U32(blockSize), w)
+	SUBQ(U32(blockSize), n)
+	JNE(LabelRef("loop"))
+	t.finish(maxRows, base("scales"), base("y"))
+	VZEROUPPER()
+	RET()
 }
 
 // field is one code in a byte: the mask that it has there, and the shift to the right
@@ -163,6 +240,28 @@ func fields(bits int) (f []field) {
 	return f
 }
 
+// lowMask is that of a code in its own byte.
+func lowMask(all []field) uint64 {
+	if all[0].shift < 0 {
+		return all[0].mask << 1
+	}
+	return all[0].mask
+}
+
+// codes makes bytes of their own of a field of v's.
+func (s vectors) codes(f field, low, v, u reg.VecVirtual) {
+	switch {
+	case f.shift > 0:
+		VPSRLD(Imm(uint64(f.shift)), v, u)
+		s.and(low, u, u)
+	case f.shift < 0:
+		VPSLLD(Imm(1), v, u)
+		s.and(low, u, u)
+	default:
+		s.and(low, v, u)
+	}
+}
+
 // unpack writes the fields of bytes to bytes of their own.
 func unpack(s vectors, bits int) {
 	name := fmt.Sprintf("unpack%d%s", bits, s.name)
@@ -172,27 +271,14 @@ func unpack(s vectors, bits int) {
 	dst, src, n := base("dst"), base("src"), Load(Param("src").Len(), GP64())
 	all := fields(bits)
 	low := s.new()
-	mask := all[0].mask
-	if all[0].shift < 0 {
-		mask <<= 1
-	}
-	s.byteOf(mask, low)
+	s.byteOf(lowMask(all), low)
 	Label("loop")
 	for at := 0; at < blockSize; at += s.bytes {
 		v := s.new()
 		s.load(Mem{Base: src, Disp: at}, v)
 		for i, f := range all {
 			u := s.new()
-			switch {
-			case f.shift > 0:
-				VPSRLD(Imm(uint64(f.shift)), v, u)
-				s.and(low, u, u)
-			case f.shift < 0:
-				VPSLLD(Imm(1), v, u)
-				s.and(low, u, u)
-			default:
-				s.and(low, v, u)
-			}
+			s.codes(f, low, v, u)
 			s.store(u, Mem{Base: dst, Disp: i*blockSize + at})
 		}
 	}

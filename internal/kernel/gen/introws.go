@@ -13,11 +13,6 @@ func intRowsAVX2() {
 	Pragma("noescape")
 	Doc("intRowsAVX2 is intKernel.tile for whole panels, and at least one row. With halves 2 each",
 		"block of w is one of the codes' low 4 bits and one of their high ones.")
-	slot := func(r reg.GPVirtual) Mem {
-		m := AllocLocal(8)
-		MOVQ(r, m)
-		return m
-	}
 	xAt, yAt, left, sumsAt, scalesAt := slot(base("x")), slot(base("y")), slot(param("rows")), slot(base("sums")), slot(base("scales"))
 	acc := AllocLocal(2 * 4 * panelOuts)
 	ones, one := YMM(), GP64()

@@ -35,6 +35,9 @@ var sets = map[string]func(){
 	"train":  trainSet,
 	"int": func() {
 		intTileAVX512()
+		for _, bits := range []int{1, 2, 4} {
+			intOpen(bits)
+		}
 		for _, bits := range []int{1, 2, 4, 8} {
 			intRowAVX512(bits)
 		}
