@@ -136,15 +136,15 @@ func (x *attendance) run(from, n int, buf []float32) {
 		w := buf[:rows*width]
 		k.rows(rows, end, x.d, x.query[lo*x.queryStride:], x.queryStride, x.keys, x.keyStride, w, width)
 		for i := range rows {
-			row, t := w[i*width:(i+1)*width], from+lo+i+1
-			for j := t; j < width; j++ {
+			row := w[i*width : (i+1)*width]
+			for j := from + lo + i + 1; j < width; j++ {
 				row[j] = minusInf // whose weight is +0, which changes no sum
 			}
-			softmax(row, x.scale, x.epsilon)
-			if x.weights != nil {
-				kept := x.weights[(lo+i)*x.weightStride:][:from+n]
-				clear(kept[copy(kept, row[:t]):])
-			}
+		}
+		softmaxRows(w, rows, x.scale, x.epsilon)
+		for i := 0; i < rows && x.weights != nil; i++ {
+			kept, row := x.weights[(lo+i)*x.weightStride:][:from+n], w[i*width:(i+1)*width]
+			clear(kept[copy(kept, row[:from+lo+i+1]):])
 		}
 		k.rows(rows, x.d, end, w, width, x.values, x.valueStride, x.out[lo*x.outStride:], x.outStride)
 	}

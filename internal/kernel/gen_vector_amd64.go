@@ -14,6 +14,11 @@ func siluAVX512(y []float32, x []float32)
 //go:noescape
 func softmaxAVX512(y []float32, scale float32, epsilon float32)
 
+// softmaxPairAVX512 is vectorKernel.softmaxPair.
+//
+//go:noescape
+func softmaxPairAVX512(y []float32, scale float32, epsilon float32)
+
 // normAVX512 is vectorKernel.norm.
 //
 //go:noescape
@@ -48,6 +53,11 @@ func siluAVX2(y []float32, x []float32)
 //
 //go:noescape
 func softmaxAVX2(y []float32, scale float32, epsilon float32)
+
+// softmaxPairAVX2 is vectorKernel.softmaxPair.
+//
+//go:noescape
+func softmaxPairAVX2(y []float32, scale float32, epsilon float32)
 
 // normAVX2 is vectorKernel.norm.
 //

@@ -403,12 +403,14 @@ loop1:
 // Requires: AVX, AVX2, AVX512F, SSE
 TEXT ·softmaxAVX512(SB), NOSPLIT, $0-32
 	MOVQ         y_base+0(FP), AX
-	MOVQ         y_len+8(FP), CX
+	MOVQ         y_len+8(FP), AX
 	MOVSS        scale+24(FP), X0
 	VBROADCASTSS X0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
 	VMOVDQU64    vectorConstants<>+1024(SB), Z1
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
 
 loop1:
 	VMULPS        (AX), Z0, Z3
@@ -492,6 +494,173 @@ loop3:
 	VMOVDQU64 (AX), Z1
 	VDIVPS    Z0, Z1, Z1
 	VMOVDQU64 Z1, (AX)
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JNE       loop3
+	VZEROUPPER
+	RET
+
+// func softmaxPairAVX512(y []float32, scale float32, epsilon float32)
+// Requires: AVX, AVX2, AVX512F, SSE
+TEXT ·softmaxPairAVX512(SB), NOSPLIT, $0-32
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), AX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VMOVDQU64    vectorConstants<>+1024(SB), Z1
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VMOVDQU64    vectorConstants<>+1024(SB), Z3
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*4), DX
+
+loop1:
+	VMULPS        (AX), Z0, Z5
+	VMOVDQU64     Z5, (AX)
+	VMAXPS        Z5, Z1, Z1
+	VMULPS        (DX), Z0, Z5
+	VMOVDQU64     Z5, (DX)
+	VMAXPS        Z5, Z3, Z3
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JNE           loop1
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VMAXPS        Y0, Y1, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VMAXPS        X0, X1, X0
+	VPSHUFD       $0x0e, X0, X1
+	VMAXPS        X1, X0, X0
+	VPSHUFD       $0x01, X0, X1
+	VMAXPS        X1, X0, X0
+	VBROADCASTSS  X0, Z0
+	VEXTRACTI64X4 $0x01, Z3, Y1
+	VMAXPS        Y1, Y3, Y1
+	VEXTRACTI128  $0x01, Y1, X3
+	VMAXPS        X1, X3, X1
+	VPSHUFD       $0x0e, X1, X3
+	VMAXPS        X3, X1, X1
+	VPSHUFD       $0x01, X1, X3
+	VMAXPS        X3, X1, X1
+	VBROADCASTSS  X1, Z1
+	VMOVDQU64     vectorConstants<>+128(SB), Z3
+	VMOVDQU64     vectorConstants<>+192(SB), Z5
+	VMOVDQU64     vectorConstants<>+256(SB), Z6
+	VMOVDQU64     vectorConstants<>+320(SB), Z7
+	VMOVDQU64     vectorConstants<>+384(SB), Z8
+	VMOVDQU64     vectorConstants<>+448(SB), Z9
+	VMOVDQU64     vectorConstants<>+512(SB), Z10
+	VMOVDQU64     vectorConstants<>+576(SB), Z11
+	VMOVDQU64     vectorConstants<>+640(SB), Z12
+	VMOVDQU64     vectorConstants<>+704(SB), Z13
+	VMOVDQU64     vectorConstants<>+768(SB), Z14
+	VMOVDQU64     vectorConstants<>+832(SB), Z15
+	VMOVDQU64     vectorConstants<>+896(SB), Z16
+	MOVQ          y_base+0(FP), AX
+	MOVQ          y_len+8(FP), CX
+	SHRQ          $0x01, CX
+	LEAQ          (AX)(CX*4), DX
+
+loop2:
+	VMOVDQU64     (AX), Z17
+	VSUBPS        Z0, Z17, Z17
+	VMINPS        Z17, Z15, Z19
+	VMULPS        Z5, Z19, Z18
+	VADDPS        Z3, Z18, Z18
+	VSUBPS        Z3, Z18, Z18
+	VMULPS        Z6, Z18, Z21
+	VSUBPS        Z21, Z19, Z19
+	VMULPS        Z7, Z18, Z21
+	VSUBPS        Z21, Z19, Z19
+	VMULPS        Z8, Z19, Z20
+	VADDPS        Z9, Z20, Z20
+	VMULPS        Z19, Z20, Z20
+	VADDPS        Z10, Z20, Z20
+	VMULPS        Z19, Z20, Z20
+	VADDPS        Z11, Z20, Z20
+	VMULPS        Z19, Z20, Z20
+	VADDPS        Z12, Z20, Z20
+	VMULPS        Z19, Z20, Z20
+	VADDPS        Z13, Z20, Z20
+	VMULPS        Z19, Z19, Z21
+	VMULPS        Z21, Z20, Z20
+	VADDPS        Z19, Z20, Z20
+	VADDPS        Z14, Z20, Z20
+	VCMPPS        $0x05, Z16, Z17, K1
+	VSCALEFPS.Z   Z18, Z20, K1, Z20
+	VMOVDQU64     Z20, (AX)
+	VADDPS        Z20, Z2, Z2
+	VMOVDQU64     (DX), Z17
+	VSUBPS        Z1, Z17, Z17
+	VMINPS        Z17, Z15, Z19
+	VMULPS        Z5, Z19, Z18
+	VADDPS        Z3, Z18, Z18
+	VSUBPS        Z3, Z18, Z18
+	VMULPS        Z6, Z18, Z21
+	VSUBPS        Z21, Z19, Z19
+	VMULPS        Z7, Z18, Z21
+	VSUBPS        Z21, Z19, Z19
+	VMULPS        Z8, Z19, Z20
+	VADDPS        Z9, Z20, Z20
+	VMULPS        Z19, Z20, Z20
+	VADDPS        Z10, Z20, Z20
+	VMULPS        Z19, Z20, Z20
+	VADDPS        Z11, Z20, Z20
+	VMULPS        Z19, Z20, Z20
+	VADDPS        Z12, Z20, Z20
+	VMULPS        Z19, Z20, Z20
+	VADDPS        Z13, Z20, Z20
+	VMULPS        Z19, Z19, Z21
+	VMULPS        Z21, Z20, Z20
+	VADDPS        Z19, Z20, Z20
+	VADDPS        Z14, Z20, Z20
+	VCMPPS        $0x05, Z16, Z17, K1
+	VSCALEFPS.Z   Z18, Z20, K1, Z20
+	VMOVDQU64     Z20, (DX)
+	VADDPS        Z20, Z4, Z4
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JNE           loop2
+	VEXTRACTI64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VADDPS        X0, X1, X0
+	VPSHUFD       $0x0e, X0, X1
+	VADDPS        X1, X0, X0
+	VPSHUFD       $0x01, X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         epsilon+28(FP), X1
+	VADDSS        X1, X0, X0
+	VBROADCASTSS  X0, Z0
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VADDPS        Y1, Y4, Y1
+	VEXTRACTI128  $0x01, Y1, X2
+	VADDPS        X1, X2, X1
+	VPSHUFD       $0x0e, X1, X2
+	VADDPS        X2, X1, X1
+	VPSHUFD       $0x01, X1, X2
+	VADDPS        X2, X1, X1
+	MOVSS         epsilon+28(FP), X2
+	VADDSS        X2, X1, X1
+	VBROADCASTSS  X1, Z1
+	MOVQ          y_base+0(FP), AX
+	MOVQ          y_len+8(FP), CX
+	SHRQ          $0x01, CX
+	LEAQ          (AX)(CX*4), DX
+
+loop3:
+	VMOVDQU64 (AX), Z2
+	VDIVPS    Z0, Z2, Z2
+	VMOVDQU64 Z2, (AX)
+	VMOVDQU64 (DX), Z2
+	VDIVPS    Z1, Z2, Z2
+	VMOVDQU64 Z2, (DX)
+	ADDQ      $0x40, DX
 	ADDQ      $0x40, AX
 	SUBQ      $0x10, CX
 	JNE       loop3
@@ -855,7 +1024,7 @@ loop1:
 // Requires: AVX, AVX2, SSE
 TEXT ·softmaxAVX2(SB), NOSPLIT, $0-32
 	MOVQ         y_base+0(FP), AX
-	MOVQ         y_len+8(FP), CX
+	MOVQ         y_len+8(FP), AX
 	MOVSS        scale+24(FP), X0
 	VBROADCASTSS X0, Y0
 	VPXOR        Y1, Y1, Y1
@@ -864,6 +1033,8 @@ TEXT ·softmaxAVX2(SB), NOSPLIT, $0-32
 	VPXOR        Y4, Y4, Y4
 	VMOVDQU      vectorConstants<>+1024(SB), Y1
 	VMOVDQU      vectorConstants<>+1024(SB), Y2
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
 
 loop1:
 	VMULPS       (AX), Y0, Y5
@@ -996,6 +1167,290 @@ loop3:
 	VMOVDQU 32(AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVDQU Y1, 32(AX)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JNE     loop3
+	VZEROUPPER
+	RET
+
+// func softmaxPairAVX2(y []float32, scale float32, epsilon float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·softmaxPairAVX2(SB), NOSPLIT, $0-32
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), AX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Y0
+	VPXOR        Y1, Y1, Y1
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
+	VMOVDQU      vectorConstants<>+1024(SB), Y1
+	VMOVDQU      vectorConstants<>+1024(SB), Y2
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	VPXOR        Y8, Y8, Y8
+	VMOVDQU      vectorConstants<>+1024(SB), Y5
+	VMOVDQU      vectorConstants<>+1024(SB), Y6
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*4), DX
+
+loop1:
+	VMULPS       (AX), Y0, Y9
+	VMOVDQU      Y9, (AX)
+	VMAXPS       Y9, Y1, Y1
+	VMULPS       (DX), Y0, Y9
+	VMOVDQU      Y9, (DX)
+	VMAXPS       Y9, Y5, Y5
+	VMULPS       32(AX), Y0, Y9
+	VMOVDQU      Y9, 32(AX)
+	VMAXPS       Y9, Y2, Y2
+	VMULPS       32(DX), Y0, Y9
+	VMOVDQU      Y9, 32(DX)
+	VMAXPS       Y9, Y6, Y6
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JNE          loop1
+	VMOVDQU      Y2, Y0
+	VMAXPS       Y0, Y1, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VMAXPS       X0, X1, X0
+	VPSHUFD      $0x0e, X0, X1
+	VMAXPS       X1, X0, X0
+	VPSHUFD      $0x01, X0, X1
+	VMAXPS       X1, X0, X0
+	VBROADCASTSS X0, Y0
+	VMOVDQU      Y6, Y1
+	VMAXPS       Y1, Y5, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VMAXPS       X1, X2, X1
+	VPSHUFD      $0x0e, X1, X2
+	VMAXPS       X2, X1, X1
+	VPSHUFD      $0x01, X1, X2
+	VMAXPS       X2, X1, X1
+	VBROADCASTSS X1, Y1
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*4), DX
+
+loop2:
+	VMOVDQU      (AX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       vectorConstants<>+192(SB), Y2, Y5
+	VADDPS       vectorConstants<>+128(SB), Y5, Y5
+	VSUBPS       vectorConstants<>+128(SB), Y5, Y5
+	VMULPS       vectorConstants<>+256(SB), Y5, Y10
+	VSUBPS       Y10, Y2, Y6
+	VMULPS       vectorConstants<>+320(SB), Y5, Y10
+	VSUBPS       Y10, Y6, Y6
+	VMULPS       vectorConstants<>+384(SB), Y6, Y9
+	VADDPS       vectorConstants<>+448(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+512(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+576(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+640(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+704(SB), Y9, Y9
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y10, Y9, Y9
+	VADDPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+768(SB), Y9, Y9
+	VCVTTPS2DQ   Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       vectorConstants<>+1152(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y9, Y9
+	VPADDD       vectorConstants<>+1152(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y9, Y9
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x01, vectorConstants<>+896(SB), Y2, Y6
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VMOVDQU      vectorConstants<>+1216(SB), Y5
+	VCMPPS       $0x0e, vectorConstants<>+1280(SB), Y2, Y6
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VBLENDVPS    Y5, Y2, Y9, Y9
+	VMOVDQU      Y9, (AX)
+	VADDPS       Y9, Y3, Y3
+	VMOVDQU      (DX), Y2
+	VSUBPS       Y1, Y2, Y2
+	VMULPS       vectorConstants<>+192(SB), Y2, Y5
+	VADDPS       vectorConstants<>+128(SB), Y5, Y5
+	VSUBPS       vectorConstants<>+128(SB), Y5, Y5
+	VMULPS       vectorConstants<>+256(SB), Y5, Y10
+	VSUBPS       Y10, Y2, Y6
+	VMULPS       vectorConstants<>+320(SB), Y5, Y10
+	VSUBPS       Y10, Y6, Y6
+	VMULPS       vectorConstants<>+384(SB), Y6, Y9
+	VADDPS       vectorConstants<>+448(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+512(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+576(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+640(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+704(SB), Y9, Y9
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y10, Y9, Y9
+	VADDPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+768(SB), Y9, Y9
+	VCVTTPS2DQ   Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       vectorConstants<>+1152(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y9, Y9
+	VPADDD       vectorConstants<>+1152(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y9, Y9
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x01, vectorConstants<>+896(SB), Y2, Y6
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VMOVDQU      vectorConstants<>+1216(SB), Y5
+	VCMPPS       $0x0e, vectorConstants<>+1280(SB), Y2, Y6
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VBLENDVPS    Y5, Y2, Y9, Y9
+	VMOVDQU      Y9, (DX)
+	VADDPS       Y9, Y7, Y7
+	VMOVDQU      32(AX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       vectorConstants<>+192(SB), Y2, Y5
+	VADDPS       vectorConstants<>+128(SB), Y5, Y5
+	VSUBPS       vectorConstants<>+128(SB), Y5, Y5
+	VMULPS       vectorConstants<>+256(SB), Y5, Y10
+	VSUBPS       Y10, Y2, Y6
+	VMULPS       vectorConstants<>+320(SB), Y5, Y10
+	VSUBPS       Y10, Y6, Y6
+	VMULPS       vectorConstants<>+384(SB), Y6, Y9
+	VADDPS       vectorConstants<>+448(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+512(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+576(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+640(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+704(SB), Y9, Y9
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y10, Y9, Y9
+	VADDPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+768(SB), Y9, Y9
+	VCVTTPS2DQ   Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       vectorConstants<>+1152(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y9, Y9
+	VPADDD       vectorConstants<>+1152(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y9, Y9
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x01, vectorConstants<>+896(SB), Y2, Y6
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VMOVDQU      vectorConstants<>+1216(SB), Y5
+	VCMPPS       $0x0e, vectorConstants<>+1280(SB), Y2, Y6
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VBLENDVPS    Y5, Y2, Y9, Y9
+	VMOVDQU      Y9, 32(AX)
+	VADDPS       Y9, Y4, Y4
+	VMOVDQU      32(DX), Y2
+	VSUBPS       Y1, Y2, Y2
+	VMULPS       vectorConstants<>+192(SB), Y2, Y5
+	VADDPS       vectorConstants<>+128(SB), Y5, Y5
+	VSUBPS       vectorConstants<>+128(SB), Y5, Y5
+	VMULPS       vectorConstants<>+256(SB), Y5, Y10
+	VSUBPS       Y10, Y2, Y6
+	VMULPS       vectorConstants<>+320(SB), Y5, Y10
+	VSUBPS       Y10, Y6, Y6
+	VMULPS       vectorConstants<>+384(SB), Y6, Y9
+	VADDPS       vectorConstants<>+448(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+512(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+576(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+640(SB), Y9, Y9
+	VMULPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+704(SB), Y9, Y9
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y10, Y9, Y9
+	VADDPS       Y6, Y9, Y9
+	VADDPS       vectorConstants<>+768(SB), Y9, Y9
+	VCVTTPS2DQ   Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       vectorConstants<>+1152(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y9, Y9
+	VPADDD       vectorConstants<>+1152(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y9, Y9
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x01, vectorConstants<>+896(SB), Y2, Y6
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VMOVDQU      vectorConstants<>+1216(SB), Y5
+	VCMPPS       $0x0e, vectorConstants<>+1280(SB), Y2, Y6
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VBLENDVPS    Y5, Y2, Y9, Y9
+	VMOVDQU      Y9, 32(DX)
+	VADDPS       Y9, Y8, Y8
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JNE          loop2
+	VMOVDQU      Y4, Y0
+	VADDPS       Y0, Y3, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VADDPS       X0, X1, X0
+	VPSHUFD      $0x0e, X0, X1
+	VADDPS       X1, X0, X0
+	VPSHUFD      $0x01, X0, X1
+	VADDPS       X1, X0, X0
+	MOVSS        epsilon+28(FP), X1
+	VADDSS       X1, X0, X0
+	VBROADCASTSS X0, Y0
+	VMOVDQU      Y8, Y1
+	VADDPS       Y1, Y7, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VADDPS       X1, X2, X1
+	VPSHUFD      $0x0e, X1, X2
+	VADDPS       X2, X1, X1
+	VPSHUFD      $0x01, X1, X2
+	VADDPS       X2, X1, X1
+	MOVSS        epsilon+28(FP), X2
+	VADDSS       X2, X1, X1
+	VBROADCASTSS X1, Y1
+	MOVQ         y_base+0(FP), AX
+	MOVQ         y_len+8(FP), CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*4), DX
+
+loop3:
+	VMOVDQU (AX), Y2
+	VDIVPS  Y0, Y2, Y2
+	VMOVDQU Y2, (AX)
+	VMOVDQU (DX), Y2
+	VDIVPS  Y1, Y2, Y2
+	VMOVDQU Y2, (DX)
+	VMOVDQU 32(AX), Y2
+	VDIVPS  Y0, Y2, Y2
+	VMOVDQU Y2, 32(AX)
+	VMOVDQU 32(DX), Y2
+	VDIVPS  Y1, Y2, Y2
+	VMOVDQU Y2, 32(DX)
+	ADDQ    $0x40, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
 	JNE     loop3

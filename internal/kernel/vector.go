@@ -7,6 +7,7 @@ package kernel
 type vectorKernel struct {
 	silu        func(y, x []float32)
 	softmax     func(y []float32, scale, epsilon float32)
+	softmaxPair func(y []float32, scale, epsilon float32)                          // of each half of y
 	norm        func(y, x, gain, bias []float32, eps float32) (mean, rstd float32) // of any length from 1
 	add         func(y, a, b []float32)
 	rescale     func(y, bias []float32, scale float32)

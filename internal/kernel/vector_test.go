@@ -42,6 +42,13 @@ var vectorCases = map[string]func(y, a, b, c []float32) []float32{
 		}
 		return nil
 	},
+	"softmax_rows": func(y, a, b, c []float32) []float32 {
+		if n := whole(len(a) / 3); n > 0 {
+			copy(y[:3*n], a)
+			softmaxRows(y[:3*n], 3, 0.37, 0.01)
+		}
+		return nil
+	},
 	"norm": func(y, a, b, c []float32) []float32 {
 		mean, rstd := Norm{Eps: 1e-5}.Row(y, a, b, c)
 		return []float32{mean, rstd}

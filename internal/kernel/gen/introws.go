@@ -58,22 +58,27 @@ func intRowsAVX2() {
 		SUBQ(n, groups)
 		loop := "loop" + name
 		Label(loop)
-		v := [2]reg.VecVirtual{YMM(), YMM()}
-		for i := range rows {
-			VPBROADCASTD(Mem{Base: x[i]}, v[i])
-			ADDQ(Imm(4), x[i])
-		}
-		for q := range 4 {
-			b := YMM()
-			VMOVDQU(Mem{Base: w, Disp: 32 * q}, b)
+		const unroll = 4 // divides the groups of a row, and of a run
+		for u := range unroll {
+			v := [2]reg.VecVirtual{YMM(), YMM()}
 			for i := range rows {
-				product := YMM()
-				VPMADDUBSW(v[i], b, product)
-				VPADDW(product, sum[i][q], sum[i][q])
+				VPBROADCASTD(Mem{Base: x[i], Disp: 4 * u}, v[i])
 			}
+			for q := range 4 {
+				b := YMM()
+				VMOVDQU(Mem{Base: w, Disp: 32 * q}, b)
+				for i := range rows {
+					product := YMM()
+					VPMADDUBSW(v[i], b, product)
+					VPADDW(product, sum[i][q], sum[i][q])
+				}
+			}
+			ADDQ(wStep, w)
 		}
-		ADDQ(wStep, w)
-		DECQ(n)
+		for i := range rows {
+			ADDQ(Imm(4*unroll), x[i])
+		}
+		SUBQ(Imm(unroll), n)
 		JNE(LabelRef(loop))
 		each := func(f func(i, q int, m Mem)) {
 			for i := range rows {

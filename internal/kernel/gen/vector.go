@@ -12,7 +12,8 @@ func vectorSet() {
 	t.bits(0)
 	for _, s := range []vectors{avx512, avx2} {
 		silu(s, t)
-		softmax(s, t)
+		softmax(s, t, 1)
+		softmax(s, t, 2)
 		norm(s, t, masks)
 		add(s)
 		rescale(s)
@@ -36,39 +37,70 @@ func silu(s vectors, t *table) {
 	end()
 }
 
-// softmax scales, and makes weights of what comes out.
-func softmax(s vectors, t *table) {
-	e := begin(s, "softmax", "is vectorKernel.softmax.", []string{"y"}, ", scale, epsilon float32", "")
-	scale, most, sum := e.number("scale"), e.lanes(), e.lanes()
-	for _, m := range most {
-		s.load(t.bits(0xff800000), m)
+// softmax scales, and makes weights of what comes out. A row's loops wait for what the ones
+// before them reduce: two rows at a time wait for each other's.
+func softmax(s vectors, t *table, rows int) {
+	name, doc := "softmax", "is vectorKernel.softmax."
+	if rows == 2 {
+		name, doc = "softmaxPair", "is vectorKernel.softmaxPair."
 	}
+	e := begin(s, name, doc, []string{"y"}, ", scale, epsilon float32", "")
+	names := []string{"y", "second"}[:rows]
+	rewind := func() {
+		delete(e.slice, "second")
+		e.again()
+		if rows == 2 {
+			SHRQ(Imm(1), e.n)
+			e.slice["second"] = GP64()
+			LEAQ(Mem{Base: e.slice["y"], Index: e.n, Scale: 4}, e.slice["second"])
+		}
+	}
+	scale := e.number("scale")
+	var most, sum [2][]reg.VecVirtual
+	for i := range names {
+		most[i], sum[i] = e.lanes(), e.lanes()
+		for _, m := range most[i] {
+			s.load(t.bits(0xff800000), m)
+		}
+	}
+	rewind()
 	e.loop(func(at int) {
-		v := s.new()
-		VMULPS(e.at("y", at), scale, v)
-		s.store(v, e.at("y", at))
-		VMAXPS(v, most[at/s.bytes], most[at/s.bytes])
+		for i, name := range names {
+			v := s.new()
+			VMULPS(e.at(name, at), scale, v)
+			s.store(v, e.at(name, at))
+			VMAXPS(v, most[i][at/s.bytes], most[i][at/s.bytes])
+		}
 	})
-	m := e.everywhere(e.reduce(most, VMAXPS))
+	var m, by [2]reg.VecVirtual
+	for i := range names {
+		m[i] = e.everywhere(e.reduce(most[i], VMAXPS))
+	}
 	held := s.hold(t)
-	e.again()
+	rewind()
 	e.loop(func(at int) {
-		x := s.new()
-		s.load(e.at("y", at), x)
-		VSUBPS(m, x, x)
-		p := s.exp(t, held, x)
-		s.store(p, e.at("y", at))
-		VADDPS(p, sum[at/s.bytes], sum[at/s.bytes])
+		for i, name := range names {
+			x := s.new()
+			s.load(e.at(name, at), x)
+			VSUBPS(m[i], x, x)
+			p := s.exp(t, held, x)
+			s.store(p, e.at(name, at))
+			VADDPS(p, sum[i][at/s.bytes], sum[i][at/s.bytes])
+		}
 	})
-	total := e.reduce(sum, VADDPS)
-	VADDSS(Load(Param("epsilon"), XMM()).(reg.VecVirtual), total, total)
-	by := e.everywhere(total)
-	e.again()
+	for i := range names {
+		total := e.reduce(sum[i], VADDPS)
+		VADDSS(Load(Param("epsilon"), XMM()).(reg.VecVirtual), total, total)
+		by[i] = e.everywhere(total)
+	}
+	rewind()
 	e.loop(func(at int) {
-		v := s.new()
-		s.load(e.at("y", at), v)
-		VDIVPS(by, v, v)
-		s.store(v, e.at("y", at))
+		for i, name := range names {
+			v := s.new()
+			s.load(e.at(name, at), v)
+			VDIVPS(by[i], v, v)
+			s.store(v, e.at(name, at))
+		}
 	})
 	end()
 }
