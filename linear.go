@@ -211,11 +211,8 @@ func (l *linear) readInput(x, lengths []float32) error {
 	}
 	var bad atomic.Int64 // 1 + the first row that is not finite
 	kernel.Parallel(l.rows, 1+(1<<13)/l.in, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			if !l.readRow(i, x[i*l.in:(i+1)*l.in]) {
-				for b := bad.Load(); (b == 0 || int64(i) < b-1) && !bad.CompareAndSwap(b, int64(i)+1); b = bad.Load() {
-				}
-				return
+		if i := l.readRows(lo, hi, x); i < hi {
+			for b := bad.Load(); (b == 0 || int64(i) < b-1) && !bad.CompareAndSwap(b, int64(i)+1); b = bad.Load() {
 			}
 		}
 	})
@@ -225,14 +222,18 @@ func (l *linear) readInput(x, lengths []float32) error {
 	return nil
 }
 
-// readRow quantizes one token; false where it is not finite.
-func (l *linear) readRow(i int, x []float32) bool {
+// readRows quantizes tokens [lo, hi), and returns the first that is not finite, or hi.
+func (l *linear) readRows(lo, hi int, x []float32) int {
 	if l.int8Inputs {
-		return l.rows8.Quantize(i, x)
+		return lo + l.rows8.QuantizeRows(lo, x[lo*l.in:hi*l.in], hi-lo, l.in)
 	}
-	var err error
-	l.rowScale[i], err = quant.EdificeActivations(l.x[i*l.in:(i+1)*l.in], x)
-	return err == nil
+	for i := lo; i < hi; i++ {
+		var err error
+		if l.rowScale[i], err = quant.EdificeActivations(l.x[i*l.in:(i+1)*l.in], x[i*l.in:(i+1)*l.in]); err != nil {
+			return i
+		}
+	}
+	return hi
 }
 
 // backward passes the quantizers straight through: with the values ŵ and x̂ used

@@ -59,23 +59,24 @@ func (l *linear) notFinite() error {
 // Errors: a row that is not finite.
 func (l *linear) read(w *workspace, x []float32, n int) (taken, error) {
 	in := taken{scales: room(&w.scales, n), values: x}
-	switch {
-	case l.ints != nil:
+	if l.ints != nil {
 		in.rows = kernel.IntRows{Codes: room(&w.codes, n*kernel.IntStride(l.in)), Scales: in.scales, Sums: room(&w.sums, n)}
-	case l.edifice:
+		if in.rows.QuantizeRows(0, x, n, l.in) < n {
+			return in, l.notFinite()
+		}
+		return in, nil
+	}
+	if l.edifice {
 		in.values = room(&w.values, n*l.in)
 	}
 	for i := range n {
 		row := x[i*l.in : (i+1)*l.in]
 		finite := true
-		switch {
-		case l.ints != nil:
-			finite = in.rows.Quantize(i, row)
-		case l.edifice:
+		if l.edifice {
 			var err error
 			in.scales[i], err = quant.EdificeActivations(in.values[i*l.in:(i+1)*l.in], row)
 			finite = err == nil
-		default:
+		} else {
 			in.scales[i], finite = 1, kernel.FirstNotFinite(row) < 0
 		}
 		if !finite {

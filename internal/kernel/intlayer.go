@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // MaxInt8In is the largest number of inputs whose product of int8 weight codes and
 // activation codes in [-127, 127] an int32 always holds: n*128*127 < 2^31.
@@ -111,6 +114,33 @@ func (r IntRows) Quantize(i int, x []float32) (finite bool) {
 	r.Scales[i], r.Sums[i], finite = QuantizeRowInt8(row[:len(x)], x)
 	clear(row[len(x):])
 	return finite
+}
+
+// QuantizeRows makes rows from first on the codes of x [n, in], and returns the first row of
+// x that is not finite, or n.
+func (r IntRows) QuantizeRows(first int, x []float32, n, in int) int {
+	// The largest elements of some rows are found before any is divided by its row's: a row
+	// waits for its own otherwise.
+	const together = 4
+	var bits [together]uint32
+	need("rows", len(x), n*in)
+	stride := IntStride(in)
+	for lo := 0; lo < n; lo += together {
+		hi := min(lo+together, n)
+		for i := lo; i < hi; i++ {
+			bits[i-lo] = MaxAbsBits(x[i*in : (i+1)*in])
+		}
+		for i := lo; i < hi; i++ {
+			if bits[i-lo] >= InfBits {
+				return i
+			}
+			row := r.Codes[(first+i)*stride : (first+i+1)*stride]
+			scale := RowScale(math.Float32frombits(bits[i-lo]))
+			r.Scales[first+i], r.Sums[first+i] = scale, quantizeBy(row[:in], x[i*in:(i+1)*in], scale)
+			clear(row[in:])
+		}
+	}
+	return n
 }
 
 // Dequantize writes to x what row i stands for.

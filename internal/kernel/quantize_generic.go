@@ -37,17 +37,23 @@ func QuantizeRowInt8(codes []int8, x []float32) (scale float32, sum int32, ok bo
 	if bits >= InfBits {
 		return 0, 0, false
 	}
-	s, i := RowScale(math.Float32frombits(bits)), 0
+	scale = RowScale(math.Float32frombits(bits))
+	return scale, quantizeBy(codes, x, scale), true
+}
+
+// quantizeBy writes the codes of x at a scale, and returns their sum.
+func quantizeBy(codes []int8, x []float32, scale float32) (sum int32) {
+	i := 0
 	if n := whole(len(x)); n > 0 && chosen.vector.quantize != nil {
-		sum, i = chosen.vector.quantize(codes[:n], x[:n], s), n
+		sum, i = chosen.vector.quantize(codes[:n], x[:n], scale), n
 	}
 	codes = codes[:len(x)]
 	for ; i < len(x); i++ {
-		c := int8(RoundHalfEven(x[i] / s))
+		c := int8(RoundHalfEven(x[i] / scale))
 		codes[i] = c
 		sum += int32(c)
 	}
-	return s, sum, true
+	return sum
 }
 
 // Rescale writes float32(y*(row scale*column scale)) + bias to y in place.

@@ -154,3 +154,27 @@ func TestRescaleOneColumn(t *testing.T) {
 	Rescale(Dense(each, rows, cols), noise(10, rows, 0.1), 1, slices.Repeat([]float32{0.0123}, cols), noise(11, cols, 1))
 	sameBits(t, one, each, "equal scales")
 }
+
+// Rows together are rows one by one, and the first that is not finite is told.
+func TestQuantizeRows(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		for _, in := range []int{1, 16, 37, 67} {
+			for n := range 11 {
+				const first = 3
+				x := noise(uint64(n), n*in, 2)
+				want, got := NewIntRows(first+n, in), NewIntRows(first+n, in)
+				for i := range n {
+					require.True(t, want.Quantize(first+i, x[i*in:(i+1)*in]))
+				}
+				require.Equal(t, n, got.QuantizeRows(first, x, n, in))
+				require.Equal(t, want, got, "%d rows of %d", n, in)
+				for bad := range n {
+					spoilt := slices.Clone(x)
+					spoilt[bad*in+in/2], spoilt[n*in-1] = nan(), nan()
+					require.Equal(t, bad, got.QuantizeRows(first, spoilt, n, in), "%d rows of %d", n, in)
+				}
+			}
+		}
+	})
+	panicsWith(t, "rows", 7, 8, func() { NewIntRows(2, 4).QuantizeRows(0, make([]float32, 7), 2, 4) })
+}
