@@ -24,6 +24,11 @@ func softmaxPairAVX512(y []float32, scale float32, epsilon float32)
 //go:noescape
 func normAVX512(y []float32, x []float32, gain []float32, bias []float32, eps float32) (mean float32, rstd float32)
 
+// normPairAVX512 is vectorKernel.normPair.
+//
+//go:noescape
+func normPairAVX512(gain []float32, bias []float32, y []float32, x []float32, eps float32) (stats [4]float32)
+
 // addAVX512 is vectorKernel.add.
 //
 //go:noescape
@@ -63,6 +68,11 @@ func softmaxPairAVX2(y []float32, scale float32, epsilon float32)
 //
 //go:noescape
 func normAVX2(y []float32, x []float32, gain []float32, bias []float32, eps float32) (mean float32, rstd float32)
+
+// normPairAVX2 is vectorKernel.normPair.
+//
+//go:noescape
+func normPairAVX2(gain []float32, bias []float32, y []float32, x []float32, eps float32) (stats [4]float32)
 
 // addAVX2 is vectorKernel.add.
 //

@@ -815,6 +815,153 @@ done3:
 	VZEROUPPER
 	RET
 
+// func normPairAVX512(gain []float32, bias []float32, y []float32, x []float32, eps float32) (stats [4]float32)
+// Requires: AVX, AVX2, AVX512F, SSE
+TEXT ·normPairAVX512(SB), NOSPLIT, $0-120
+	MOVQ       gain_base+0(FP), AX
+	MOVQ       bias_base+24(FP), AX
+	MOVQ       y_base+48(FP), AX
+	MOVQ       x_base+72(FP), AX
+	MOVQ       gain_len+8(FP), AX
+	VXORPS     X0, X0, X0
+	VCVTSI2SSQ AX, X0, X0
+	LEAQ       stats_0+104(FP), AX
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	MOVQ       bias_base+24(FP), CX
+	MOVQ       gain_base+0(FP), DX
+	MOVQ       x_base+72(FP), BX
+	MOVQ       y_base+48(FP), SI
+	MOVQ       gain_len+8(FP), DI
+	LEAQ       (BX)(DI*4), R8
+	LEAQ       (SI)(DI*4), R9
+
+loop1:
+	VADDPS        (BX), Z1, Z1
+	VADDPS        (R8), Z3, Z3
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, BX
+	ADDQ          $0x40, R8
+	ADDQ          $0x40, SI
+	ADDQ          $0x40, R9
+	SUBQ          $0x10, DI
+	JNE           loop1
+	VEXTRACTI64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTI128  $0x01, Y5, X1
+	VADDPS        X5, X1, X5
+	VPSHUFD       $0x0e, X5, X1
+	VADDPS        X1, X5, X5
+	VPSHUFD       $0x01, X5, X1
+	VADDPS        X1, X5, X5
+	VDIVSS        X0, X5, X5
+	VMOVSS        X5, (AX)
+	VBROADCASTSS  X5, Z1
+	VEXTRACTI64X4 $0x01, Z3, Y5
+	VADDPS        Y5, Y3, Y5
+	VEXTRACTI128  $0x01, Y5, X3
+	VADDPS        X5, X3, X5
+	VPSHUFD       $0x0e, X5, X3
+	VADDPS        X3, X5, X5
+	VPSHUFD       $0x01, X5, X3
+	VADDPS        X3, X5, X5
+	VDIVSS        X0, X5, X5
+	VMOVSS        X5, 4(AX)
+	VBROADCASTSS  X5, Z3
+	MOVQ          bias_base+24(FP), CX
+	MOVQ          gain_base+0(FP), DX
+	MOVQ          x_base+72(FP), BX
+	MOVQ          y_base+48(FP), SI
+	MOVQ          gain_len+8(FP), DI
+	LEAQ          (BX)(DI*4), R8
+	LEAQ          (SI)(DI*4), R9
+
+loop2:
+	VMOVDQU64     (BX), Z5
+	VSUBPS        Z1, Z5, Z5
+	VMULPS        Z5, Z5, Z5
+	VADDPS        Z5, Z2, Z2
+	VMOVDQU64     (R8), Z5
+	VSUBPS        Z3, Z5, Z5
+	VMULPS        Z5, Z5, Z5
+	VADDPS        Z5, Z4, Z4
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, BX
+	ADDQ          $0x40, R8
+	ADDQ          $0x40, SI
+	ADDQ          $0x40, R9
+	SUBQ          $0x10, DI
+	JNE           loop2
+	VEXTRACTI64X4 $0x01, Z2, Y5
+	VADDPS        Y5, Y2, Y5
+	VEXTRACTI128  $0x01, Y5, X2
+	VADDPS        X5, X2, X5
+	VPSHUFD       $0x0e, X5, X2
+	VADDPS        X2, X5, X5
+	VPSHUFD       $0x01, X5, X2
+	VADDPS        X2, X5, X5
+	VDIVSS        X0, X5, X5
+	MOVSS         eps+96(FP), X2
+	VADDSS        X2, X5, X5
+	VSQRTSS       X5, X5, X5
+	VMOVSS        vectorConstants<>+768(SB), X2
+	VDIVSS        X5, X2, X2
+	VMOVSS        X2, 8(AX)
+	VBROADCASTSS  X2, Z2
+	VEXTRACTI64X4 $0x01, Z4, Y5
+	VADDPS        Y5, Y4, Y5
+	VEXTRACTI128  $0x01, Y5, X4
+	VADDPS        X5, X4, X5
+	VPSHUFD       $0x0e, X5, X4
+	VADDPS        X4, X5, X5
+	VPSHUFD       $0x01, X5, X4
+	VADDPS        X4, X5, X5
+	VDIVSS        X0, X5, X5
+	MOVSS         eps+96(FP), X0
+	VADDSS        X0, X5, X5
+	VSQRTSS       X5, X5, X5
+	VMOVSS        vectorConstants<>+768(SB), X0
+	VDIVSS        X5, X0, X0
+	VMOVSS        X0, 12(AX)
+	VBROADCASTSS  X0, Z0
+	MOVQ          bias_base+24(FP), AX
+	MOVQ          gain_base+0(FP), CX
+	MOVQ          x_base+72(FP), DX
+	MOVQ          y_base+48(FP), BX
+	MOVQ          gain_len+8(FP), SI
+	LEAQ          (DX)(SI*4), DI
+	LEAQ          (BX)(SI*4), R8
+
+loop3:
+	VMOVDQU64 (CX), Z4
+	VMOVDQU64 (AX), Z5
+	VMOVDQU64 (DX), Z6
+	VSUBPS    Z1, Z6, Z6
+	VMULPS    Z2, Z6, Z6
+	VMULPS    Z4, Z6, Z6
+	VADDPS    Z5, Z6, Z6
+	VMOVDQU64 Z6, (BX)
+	VMOVDQU64 (DI), Z6
+	VSUBPS    Z3, Z6, Z6
+	VMULPS    Z0, Z6, Z6
+	VMULPS    Z4, Z6, Z6
+	VADDPS    Z5, Z6, Z6
+	VMOVDQU64 Z6, (R8)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, DI
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, R8
+	SUBQ      $0x10, SI
+	JNE       loop3
+	VZEROUPPER
+	RET
+
 // func addAVX512(y []float32, a []float32, b []float32)
 // Requires: AVX, AVX512F
 TEXT ·addAVX512(SB), NOSPLIT, $0-72
@@ -1640,6 +1787,181 @@ rest3:
 	VMASKMOVPS Y3, Y2, 32(BX)
 
 done3:
+	VZEROUPPER
+	RET
+
+// func normPairAVX2(gain []float32, bias []float32, y []float32, x []float32, eps float32) (stats [4]float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·normPairAVX2(SB), NOSPLIT, $0-120
+	MOVQ       gain_base+0(FP), AX
+	MOVQ       bias_base+24(FP), AX
+	MOVQ       y_base+48(FP), AX
+	MOVQ       x_base+72(FP), AX
+	MOVQ       gain_len+8(FP), AX
+	VXORPS     X0, X0, X0
+	VCVTSI2SSQ AX, X0, X0
+	LEAQ       stats_0+104(FP), AX
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	VPXOR      Y6, Y6, Y6
+	VPXOR      Y7, Y7, Y7
+	VPXOR      Y8, Y8, Y8
+	MOVQ       bias_base+24(FP), CX
+	MOVQ       gain_base+0(FP), DX
+	MOVQ       x_base+72(FP), BX
+	MOVQ       y_base+48(FP), SI
+	MOVQ       gain_len+8(FP), DI
+	LEAQ       (BX)(DI*4), R8
+	LEAQ       (SI)(DI*4), R9
+
+loop1:
+	VADDPS       (BX), Y1, Y1
+	VADDPS       (R8), Y5, Y5
+	VADDPS       32(BX), Y2, Y2
+	VADDPS       32(R8), Y6, Y6
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R9
+	SUBQ         $0x10, DI
+	JNE          loop1
+	VMOVDQU      Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VEXTRACTI128 $0x01, Y2, X1
+	VADDPS       X2, X1, X2
+	VPSHUFD      $0x0e, X2, X1
+	VADDPS       X1, X2, X2
+	VPSHUFD      $0x01, X2, X1
+	VADDPS       X1, X2, X2
+	VDIVSS       X0, X2, X2
+	VMOVSS       X2, (AX)
+	VBROADCASTSS X2, Y1
+	VMOVDQU      Y6, Y2
+	VADDPS       Y2, Y5, Y2
+	VEXTRACTI128 $0x01, Y2, X5
+	VADDPS       X2, X5, X2
+	VPSHUFD      $0x0e, X2, X5
+	VADDPS       X5, X2, X2
+	VPSHUFD      $0x01, X2, X5
+	VADDPS       X5, X2, X2
+	VDIVSS       X0, X2, X2
+	VMOVSS       X2, 4(AX)
+	VBROADCASTSS X2, Y2
+	MOVQ         bias_base+24(FP), CX
+	MOVQ         gain_base+0(FP), DX
+	MOVQ         x_base+72(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVQ         gain_len+8(FP), DI
+	LEAQ         (BX)(DI*4), R8
+	LEAQ         (SI)(DI*4), R9
+
+loop2:
+	VMOVDQU      (BX), Y5
+	VSUBPS       Y1, Y5, Y5
+	VMULPS       Y5, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VMOVDQU      (R8), Y5
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y5, Y5, Y5
+	VADDPS       Y5, Y7, Y7
+	VMOVDQU      32(BX), Y5
+	VSUBPS       Y1, Y5, Y5
+	VMULPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVDQU      32(R8), Y5
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y5, Y5, Y5
+	VADDPS       Y5, Y8, Y8
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R9
+	SUBQ         $0x10, DI
+	JNE          loop2
+	VMOVDQU      Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VADDPS       X4, X3, X4
+	VPSHUFD      $0x0e, X4, X3
+	VADDPS       X3, X4, X4
+	VPSHUFD      $0x01, X4, X3
+	VADDPS       X3, X4, X4
+	VDIVSS       X0, X4, X4
+	MOVSS        eps+96(FP), X3
+	VADDSS       X3, X4, X4
+	VSQRTSS      X4, X4, X4
+	VMOVSS       vectorConstants<>+768(SB), X3
+	VDIVSS       X4, X3, X3
+	VMOVSS       X3, 8(AX)
+	VBROADCASTSS X3, Y3
+	VMOVDQU      Y8, Y4
+	VADDPS       Y4, Y7, Y4
+	VEXTRACTI128 $0x01, Y4, X5
+	VADDPS       X4, X5, X4
+	VPSHUFD      $0x0e, X4, X5
+	VADDPS       X5, X4, X4
+	VPSHUFD      $0x01, X4, X5
+	VADDPS       X5, X4, X4
+	VDIVSS       X0, X4, X4
+	MOVSS        eps+96(FP), X0
+	VADDSS       X0, X4, X4
+	VSQRTSS      X4, X4, X4
+	VMOVSS       vectorConstants<>+768(SB), X0
+	VDIVSS       X4, X0, X0
+	VMOVSS       X0, 12(AX)
+	VBROADCASTSS X0, Y0
+	MOVQ         bias_base+24(FP), AX
+	MOVQ         gain_base+0(FP), CX
+	MOVQ         x_base+72(FP), DX
+	MOVQ         y_base+48(FP), BX
+	MOVQ         gain_len+8(FP), SI
+	LEAQ         (DX)(SI*4), DI
+	LEAQ         (BX)(SI*4), R8
+
+loop3:
+	VMOVDQU (CX), Y4
+	VMOVDQU (AX), Y5
+	VMOVDQU (DX), Y6
+	VSUBPS  Y1, Y6, Y6
+	VMULPS  Y3, Y6, Y6
+	VMULPS  Y4, Y6, Y6
+	VADDPS  Y5, Y6, Y6
+	VMOVDQU Y6, (BX)
+	VMOVDQU (DI), Y6
+	VSUBPS  Y2, Y6, Y6
+	VMULPS  Y0, Y6, Y6
+	VMULPS  Y4, Y6, Y6
+	VADDPS  Y5, Y6, Y6
+	VMOVDQU Y6, (R8)
+	VMOVDQU 32(CX), Y4
+	VMOVDQU 32(AX), Y5
+	VMOVDQU 32(DX), Y6
+	VSUBPS  Y1, Y6, Y6
+	VMULPS  Y3, Y6, Y6
+	VMULPS  Y4, Y6, Y6
+	VADDPS  Y5, Y6, Y6
+	VMOVDQU Y6, 32(BX)
+	VMOVDQU 32(DI), Y6
+	VSUBPS  Y2, Y6, Y6
+	VMULPS  Y0, Y6, Y6
+	VMULPS  Y4, Y6, Y6
+	VADDPS  Y5, Y6, Y6
+	VMOVDQU Y6, 32(R8)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, SI
+	JNE     loop3
 	VZEROUPPER
 	RET
 

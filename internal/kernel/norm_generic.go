@@ -33,10 +33,30 @@ func (n Norm) Forward(y, mean, rstd, x, gain, bias []float32) {
 	need("norm bias", len(bias), cols)
 	need("norm deviations", len(rstd), rows)
 	Parallel(rows, rowGrain(4*cols), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			mean[i], rstd[i] = n.Row(y[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols], gain, bias)
-		}
+		n.Rows(y[lo*cols:hi*cols], mean[lo:hi], rstd[lo:hi], x[lo*cols:hi*cols], gain, bias)
 	})
+}
+
+// Rows is Forward on the caller's goroutine; without mean and rstd it keeps neither.
+func (n Norm) Rows(y, mean, rstd, x, gain, bias []float32) {
+	cols := len(gain)
+	rows, i := len(x)/max(cols, 1), 0
+	if f := chosen.vector.normPair; f != nil && cols > 0 && whole(cols) == cols && !n.Floor {
+		need("norm output", len(y), rows*cols)
+		need("norm bias", len(bias), cols)
+		for ; i+2 <= rows; i += 2 {
+			stats := f(gain, bias, y[i*cols:(i+2)*cols], x[i*cols:(i+2)*cols], n.Eps)
+			if mean != nil {
+				mean[i], mean[i+1], rstd[i], rstd[i+1] = stats[0], stats[1], stats[2], stats[3]
+			}
+		}
+	}
+	for ; i < rows; i++ {
+		m, r := n.Row(y[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols], gain, bias)
+		if mean != nil {
+			mean[i], rstd[i] = m, r
+		}
+	}
 }
 
 // Row normalizes one row x into y, on the caller's goroutine, and returns its mean

@@ -261,3 +261,29 @@ func TestNormBackwardJoins(t *testing.T) {
 		n.Backward(alone, dgain, dbias, dy, x, gain, mean, rstd, make([]float32, 18), batch)
 	})
 }
+
+// Rows together are rows one by one.
+func TestNormRows(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		for _, cols := range []int{1, 16, 17, 64, 67, 256} {
+			for rows := range 6 {
+				for _, floor := range []bool{false, true} {
+					n := Norm{Eps: normEps, Floor: floor}
+					x, gain, bias := noise(uint64(rows), rows*cols, 2), noise(3, cols, 1), noise(4, cols, 1)
+					want, wantMean, wantRstd := make([]float32, rows*cols), make([]float32, rows), make([]float32, rows)
+					for i := range rows {
+						wantMean[i], wantRstd[i] = n.Row(want[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols], gain, bias)
+					}
+					got, mean, rstd := guarded(t, rows*cols), guarded(t, rows), guarded(t, rows)
+					n.Rows(got, mean, rstd, x, gain, bias)
+					sameBits(t, want, got, "%d rows of %d", rows, cols)
+					sameBits(t, wantMean, mean, "means of %d rows of %d", rows, cols)
+					sameBits(t, wantRstd, rstd, "deviations of %d rows of %d", rows, cols)
+					got = guarded(t, rows*cols)
+					n.Rows(got, nil, nil, x, gain, bias)
+					sameBits(t, want, got, "%d rows of %d, no statistics", rows, cols)
+				}
+			}
+		}
+	})
+}

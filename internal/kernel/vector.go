@@ -9,6 +9,8 @@ type vectorKernel struct {
 	softmax     func(y []float32, scale, epsilon float32)
 	softmaxPair func(y []float32, scale, epsilon float32)                          // of each half of y
 	norm        func(y, x, gain, bias []float32, eps float32) (mean, rstd float32) // of any length from 1
+	// normPair is norm of two rows, of gain's length; it returns both means and then rstds.
+	normPair    func(gain, bias, y, x []float32, eps float32) (stats [4]float32)
 	add         func(y, a, b []float32)
 	rescale     func(y, bias []float32, scale float32)
 	largestBits func(x []float32) uint32

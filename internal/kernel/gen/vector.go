@@ -15,6 +15,7 @@ func vectorSet() {
 		softmax(s, t, 1)
 		softmax(s, t, 2)
 		norm(s, t, masks)
+		normPair(s, t)
 		add(s)
 		rescale(s)
 		largestBits(s, t)
@@ -140,6 +141,80 @@ func norm(s vectors, t *table, masks Mem) {
 		VMULPS(x.load("gain"), d, d)
 		VADDPS(x.load("bias"), d, d)
 		x.store(d, "y")
+	})
+	end()
+}
+
+// normPair is norm of two rows of whole groups, which wait for each other's sums.
+func normPair(s vectors, t *table) {
+	e := begin(s, "normPair", "is vectorKernel.normPair.", []string{"gain", "bias", "y", "x"}, ", eps float32", " (stats [4]float32)")
+	rewind := func() {
+		delete(e.slice, "y1")
+		delete(e.slice, "x1")
+		e.again() // whose number is the gain's
+		for _, name := range []string{"x", "y"} {
+			e.slice[name+"1"] = GP64()
+			LEAQ(Mem{Base: e.slice[name], Index: e.n, Scale: 4}, e.slice[name+"1"])
+		}
+	}
+	xs, ys := []string{"x", "x1"}, []string{"y", "y1"}
+	cols := XMM()
+	VXORPS(cols, cols, cols)
+	VCVTSI2SSQ(e.n, cols, cols)
+	stats, err := Return("stats").Index(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	to := GP64()
+	LEAQ(stats.Addr, to)
+	var sum, squares [2][]reg.VecVirtual
+	var mean, rstd [2]reg.VecVirtual
+	for i := range xs {
+		sum[i], squares[i] = e.lanes(), e.lanes()
+	}
+	rewind()
+	e.loop(func(at int) {
+		for i, x := range xs {
+			VADDPS(e.at(x, at), sum[i][at/s.bytes], sum[i][at/s.bytes])
+		}
+	})
+	for i := range xs {
+		first := e.reduce(sum[i], VADDPS)
+		VDIVSS(cols, first, first)
+		VMOVSS(first, Mem{Base: to, Disp: 4 * i})
+		mean[i] = e.everywhere(first)
+	}
+	rewind()
+	e.loop(func(at int) {
+		for i, x := range xs {
+			d := e.fresh(x, at)
+			VSUBPS(mean[i], d, d)
+			VMULPS(d, d, d)
+			VADDPS(d, squares[i][at/s.bytes], squares[i][at/s.bytes])
+		}
+	})
+	for i := range xs {
+		first := e.reduce(squares[i], VADDPS)
+		VDIVSS(cols, first, first)
+		VADDSS(Load(Param("eps"), XMM()), first, first)
+		VSQRTSS(first, first, first)
+		one := XMM()
+		VMOVSS(t.float(1), one)
+		VDIVSS(first, one, one)
+		VMOVSS(one, Mem{Base: to, Disp: 8 + 4*i})
+		rstd[i] = e.everywhere(one)
+	}
+	rewind()
+	e.loop(func(at int) {
+		gain, bias := e.fresh("gain", at), e.fresh("bias", at)
+		for i, x := range xs {
+			d := e.fresh(x, at)
+			VSUBPS(mean[i], d, d)
+			VMULPS(rstd[i], d, d)
+			VMULPS(gain, d, d)
+			VADDPS(bias, d, d)
+			s.store(d, e.at(ys[i], at))
+		}
 	})
 	end()
 }
