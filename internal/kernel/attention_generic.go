@@ -136,10 +136,7 @@ func (x *attendance) run(from, n int, buf []float32) {
 		w := buf[:rows*width]
 		k.rows(rows, end, x.d, x.query[lo*x.queryStride:], x.queryStride, x.keys, x.keyStride, w, width)
 		for i := range rows {
-			row := w[i*width : (i+1)*width]
-			for j := from + lo + i + 1; j < width; j++ {
-				row[j] = minusInf // whose weight is +0, which changes no sum
-			}
+			mask(w[i*width:(i+1)*width], from+lo+i+1)
 		}
 		softmaxRows(w, rows, x.scale, x.epsilon)
 		for i := 0; i < rows && x.weights != nil; i++ {
@@ -147,6 +144,13 @@ func (x *attendance) run(from, n int, buf []float32) {
 			clear(kept[copy(kept, row[:from+lo+i+1]):])
 		}
 		k.rows(rows, x.d, end, w, width, x.values, x.valueStride, x.out[lo*x.outStride:], x.outStride)
+	}
+}
+
+// mask gives the scores from t on the weight +0, which changes no sum.
+func mask(row []float32, t int) {
+	for j := t; j < len(row); j++ {
+		row[j] = minusInf
 	}
 }
 
@@ -181,7 +185,11 @@ func (a Attention) Rows(out []float32, queries Matrix, transposed []float32, str
 	need("transposed keys", len(transposed), (h-1)*stride+from+n)
 	values.Rows, values.Cols = from+n, h
 	values.need("attention values")
-	buf := borrow(chosen.chain.high * roundUp(from+n))
+	rows := chosen.chain.high
+	if n == 1 {
+		rows = a.Heads
+	}
+	buf := borrow(rows * roundUp(from+n))
 	defer scratch.Put(buf)
 	x := attendance{
 		d: d, scale: a.Scale(), epsilon: a.Epsilon,
@@ -190,9 +198,29 @@ func (a Attention) Rows(out []float32, queries Matrix, transposed []float32, str
 	for t := from + 1; t < from+n && !x.careful; t++ {
 		x.careful = FirstNotFinite(values.Data[t*values.Stride:t*values.Stride+h]) >= 0
 	}
+	if n == 1 {
+		x.one(*buf, from+1, h, queries.Data, transposed, values.Data, out)
+		return
+	}
 	for i := 0; i < h; i += d {
 		x.query, x.keys, x.values, x.out = queries.Data[i:], transposed[i*stride:], values.Data[i:], out[i:]
 		x.run(from, n, *buf)
+	}
+}
+
+// one computes one step of all heads, which has t to read: all heads' scores, their weights,
+// and then the sums, none of which wait for another head's.
+func (x *attendance) one(buf []float32, t, hidden int, query, keys, values, out []float32) {
+	k, width := &chosen.chain, roundUp(t)
+	for i := 0; i < hidden; i += x.d {
+		w := buf[i/x.d*width:][:width]
+		k.rows(1, t, x.d, query[i:], 0, keys[i*x.keyStride:], x.keyStride, w, width)
+		mask(w, t)
+	}
+	heads := hidden / x.d
+	softmaxRows(buf[:heads*width], heads, x.scale, x.epsilon)
+	for i := 0; i < hidden; i += x.d {
+		k.rows(1, x.d, t, buf[i/x.d*width:], width, values[i:], x.valueStride, out[i:], 0)
 	}
 }
 
