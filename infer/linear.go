@@ -25,7 +25,7 @@ type linear struct {
 
 // ints are outputs [lo, hi) of a layer.
 type ints struct {
-	*kernel.IntLayer
+	kernel.IntLayer
 	lo, hi int
 }
 
@@ -90,7 +90,8 @@ func (l *linear) read(w *workspace, x []float32, n int) (taken, error) {
 // has outputs on either side of lo or hi.
 func (l *linear) write(y kernel.Matrix, in taken, skip, lo, hi int) {
 	if l.ints != nil {
-		for _, p := range l.ints {
+		for i := range l.ints {
+			p := &l.ints[i]
 			if lo <= p.lo && p.hi <= hi {
 				p.Forward(y.Columns(p.lo-lo, p.hi-lo), in.rows, skip, 1)
 			}

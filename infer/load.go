@@ -123,5 +123,5 @@ func newInts(p *packed.Weight, codes []int8, in, lo, hi int, bias []float32) int
 	}
 	layer := kernel.PackIntLayer(codes[:(hi-lo)*in], in, hi-lo, p.Mode.Bits())
 	layer.SetScales(scales, bias[lo:hi])
-	return ints{layer, lo, hi}
+	return ints{*layer, lo, hi}
 }

@@ -124,7 +124,7 @@ func TestIntLayer(t *testing.T) {
 					}
 				}
 			}
-			for _, c := range []intCase{{97, 256, 131, bits, 7}, {193, 64, 192, bits, 8}, {5, 1040, 37, bits, 9}, {2, 2048, 64, bits, 10}, {13, 4096, 33, bits, 11}} {
+			for _, c := range []intCase{{97, 256, 131, bits, 7}, {193, 64, 192, bits, 8}, {5, 1040, 37, bits, 9}, {2, 2048, 64, bits, 10}, {1, 67, 129, bits, 12}, {3, 256, 192, bits, 13}, {13, 4096, 33, bits, 11}} {
 				c.check(t)
 			}
 		}
@@ -155,7 +155,7 @@ func TestIntLayer_every(t *testing.T) {
 
 // The largest sums that codes can have, at the most inputs, are exact.
 func TestIntLayer_largest(t *testing.T) {
-	const out = 35
+	const out = 67
 	eachVariant(t, func(t *testing.T) {
 		for _, bits := range []int{1, 2, 4, 8} {
 			for _, in := range []int{1041, 4096, 131072, MaxInt8In} {

@@ -314,6 +314,73 @@ func intRowAVX512(width int) {
 	for i := range acc {
 		acc[i] = [2]reg.VecVirtual{ZMM(), ZMM()}
 	}
+	if len(all) == 4 {
+		Comment("Two panels at a time have a sum for each field, and share the inputs.")
+		size := GP64()
+		IMUL3Q(U32(uint32(blocks*blockSize)), rounds, size)
+		Label("pair")
+		CMPQ(outs, Imm(2*panelOuts))
+		JLT(LabelRef("panel"))
+		second, x, n := GP64(), GP64(), GP64()
+		LEAQ(Mem{Base: w, Index: size, Scale: 1}, second)
+		MOVQ(x0, x)
+		MOVQ(rounds, n)
+		var sums [4][4]reg.VecVirtual // of fields, of vectors
+		for i := range sums {
+			for j := range sums[i] {
+				sums[i][j] = acc[2*i+j/2][j%2]
+				VPXORD(sums[i][j], sums[i][j], sums[i][j])
+			}
+		}
+		Label("pairRound")
+		for u := range blocks {
+			var v [4]reg.VecVirtual
+			for j := range v {
+				v[j] = ZMM()
+				VMOVDQU64(Mem{Base: []reg.GPVirtual{w, second}[j/2], Disp: u*blockSize + 64*(j%2)}, v[j])
+			}
+			for i := range all {
+				four := ZMM()
+				VPBROADCASTD(Mem{Base: x, Disp: 4 * (u*len(all) + i)}, four)
+				for j := range v {
+					codes := ZMM()
+					VPANDD(masks[i], v[j], codes)
+					VPDPBUSD(four, codes, sums[i][j])
+				}
+			}
+		}
+		ADDQ(Imm(32), x)
+		for _, p := range []reg.GPVirtual{w, second} {
+			ADDQ(U32(uint32(blocks*blockSize)), p)
+		}
+		DECQ(n)
+		JNE(LabelRef("pairRound"))
+		MOVQ(second, w)
+		for j := range 4 {
+			v, f := sums[0][j], ZMM()
+			for i := 1; i < len(all); i++ {
+				VPSRAD(Imm(uint64(all[i].shift)), sums[i][j], sums[i][j])
+				VPADDD(sums[i][j], v, v)
+			}
+			VPADDD(start, v, v)
+			if j == 2 {
+				ADDQ(factorStep, factors)
+			}
+			VMULPS(Mem{Base: factors, Disp: 64 * (j % 2)}, scale, f)
+			VCVTDQ2PS(v, v)
+			VMULPS(f, v, v)
+			VADDPS(Mem{Base: bias, Disp: 64 * j}, v, v)
+			VMOVUPS(v, Mem{Base: y, Disp: 64 * j})
+		}
+		ADDQ(factorStep, factors)
+		for _, p := range []reg.GPVirtual{bias, y} {
+			ADDQ(U32(2*4*panelOuts), p)
+		}
+		SUBQ(Imm(2*panelOuts), outs)
+		JGT(LabelRef("pair"))
+		VZEROUPPER()
+		RET()
+	}
 	Label("panel")
 	for _, a := range acc {
 		VPXORD(a[0], a[0], a[0])
