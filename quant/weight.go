@@ -52,14 +52,16 @@ const minScale = 1e-5
 // (BitNet b1.58), arXiv:2402.17764, eq. 1-3; Jacob et al. 2018, arXiv:1712.05877,
 // eq. 1 with Z = 0.
 func Scale(w []float32, mode Mode) (float32, error) {
-	bits := kernel.MaxAbsBits(w)
-	if bits >= kernel.InfBits {
+	var magnitude float32
+	if mode.ofMean() {
+		magnitude = kernel.MeanAbs(w) // no sum of finite magnitudes is infinite in float64
+	} else {
+		magnitude = math.Float32frombits(kernel.MaxAbsBits(w))
+	}
+	if math.Float32bits(magnitude) >= kernel.InfBits {
 		return 0, CheckFinite(w)
 	}
-	if mode.ofMean() {
-		return mode.scale(kernel.MeanAbs(w)), nil
-	}
-	return mode.scale(math.Float32frombits(bits)), nil
+	return mode.scale(magnitude), nil
 }
 
 // ofMean reports whether a scale is made of the mean magnitude; else it is of the

@@ -7,7 +7,8 @@ import (
 
 // operations are those of matrix products, in a model's linear layers and in
 // attention, forward, for one sequence of steps: a multiplication and an addition are
-// two. What the last block leaves out is not counted.
+// two. What the last block leaves out is not counted. A product whose sums are looked up
+// counts as the product that it is.
 func operations(m spec.Model, steps int) float64 {
 	t, h := float64(steps), float64(m.HiddenSize)
 	pairs := t * (t + 1) / 2 // a step attends to itself and to those before
