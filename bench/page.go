@@ -20,25 +20,26 @@ of 256, hidden 256, 4 heads, 4 layers; L is batch 8, 128 steps of 512, hidden 51
 // tail ends it.
 const tail = `## Products
 
-` + "`go test -run xxx -bench 'Peak|Gemm|IntLayer|IntRowMemory|Vectors|Train' ./internal/kernel`" + ` measures each
-kernel, in each variant, beside what one core can do at most (BenchmarkPeak, BenchmarkIntPeak).
+` + "`go test -run xxx -bench 'Peak|Gemm|Lookup|IntLayer|IntRowMemory|Vectors|Train' ./internal/kernel`" + `
+measures each kernel, in each variant, beside what one core can do at most (BenchmarkPeak,
+BenchmarkIntPeak). On arm64 only the float32 products have vector code (NEON); it was tested
+under an emulator, and not timed.
 
-## Where a mark is missed
+## Where the time goes
 
-Profiles of 27 November 2026, on the machine above: 260 to 270 GFLOP/s and 1,010 GOP/s
-(VPDPBUSD) a core.
+Profiles of 28 November 2026, on the machine above: 260 GFLOP/s and 990 GOP/s (VPDPBUSD) a core.
 
-- **A training step of L** (` + "`go test -run xxx -bench 'Step/ternary/8x128' -cpuprofile cpu .`" + `) has
-  67 GFLOP of float32 products going back, 58% of its CPU time, which run at 90 to 97% of
-  the peak: 130 of its 240 ms on two cores, where the mark allows 203 for everything. The
-  integer products going forward take 9%, at their peak too; AdamW, whose 19 million
-  parameters come from memory, 5%; packing of operands 4%; attention 8%, both ways; nothing
-  else more than 2.5%. A tenth of the time one of the cores waits, mostly for sums of
-  gradients, which Gorgonia makes on one.
-- **A training step of M** on two threads is at 0.39 to 0.42 of PyTorch's from run to run:
-  59% of its CPU time are products, and for a tenth of it one core waits too.
+- **A training step of L** (` + "`go test -run xxx -bench 'Step/ternary/8x128' -cpuprofile cpu .`" + `):
+  42% of the CPU time are float32 products for the gradients of weights, and another 6% pack
+  their operands, which come from memory: together 70 to 80% of the peak. 20% are the
+  gradients of inputs, which ternary layers look up, 1.4 to 1.9 times as fast as they would
+  multiply (BenchmarkLookup). 13% are the integer products going forward, at their peak.
+  Nothing else is more than 2.5%; AdamW, whose 19 million parameters come from memory, comes
+  on top, a fourteenth of a whole step. For a tenth of the time one of two cores waits.
+- **A prediction of M**: 65% are integer products, at their peak; attention's products and the
+  activation are 8% each.
 - **A stream's frame** (` + "`go test -run xxx -bench Stream ./infer`" + `, while the window fills, ternary,
-  256 wide, 4 layers) takes 19.3 us for 530 us of a whole window, 1/27.5 where 1/30 was
-  wanted: 46% of it are integer products of one token, whose 790 KB of weights, with the keys
-  and values of 60 steps, no longer fit the second cache; attention's products are 16%.
+  256 wide, 4 layers) takes 15.5 us for 475 us of a whole window, 1/30.8: 52% are integer
+  products of one token, whose 790 KB of weights, with the keys and values of 60 steps,
+  do not all fit the second cache; attention's products are 15%.
 `

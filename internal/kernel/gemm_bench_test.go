@@ -66,31 +66,26 @@ func (c gemmCase) dense() (a, b Matrix) {
 
 // BenchmarkLookup counts the operations of the product that it takes the place of.
 func BenchmarkLookup(b *testing.B) {
+	shapes := []struct{ rows, k, cols int }{{1920, 768, 256}, {1920, 256, 1024}, {1920, 1024, 256}, {1024, 2048, 512}, {1024, 512, 2048}, {256, 192, 64}}
 	for _, bits := range []int{1, 2} {
-		for _, s := range []struct{ rows, k, cols int }{{1920, 768, 256}, {1920, 256, 1024}, {1920, 1024, 256}, {1024, 2048, 512}, {1024, 512, 2048}, {256, 192, 64}, {256, 64, 256}, {960, 384, 128}} {
-			b.Run(fmt.Sprintf("bits_%d/%dx%dx%d", bits, s.rows, s.k, s.cols), func(b *testing.B) {
-				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-				x, codes := Dense(noise(1, s.rows*s.k, 1), s.rows, s.k), Dense(lookupCodes(s.cols*s.k, bits), s.cols, s.k)
-				out := Dense(make([]float32, s.rows*s.cols), s.rows, s.cols)
-				l := NewLookup(s.cols, s.k, bits)
-				b.Run("index", func(b *testing.B) {
-					for b.Loop() {
+		for _, s := range shapes {
+			x, codes := Dense(noise(1, s.rows*s.k, 1), s.rows, s.k), Dense(lookupCodes(s.cols*s.k, bits), s.cols, s.k)
+			out, l := Dense(make([]float32, s.rows*s.cols), s.rows, s.cols), NewLookup(s.cols, s.k, bits)
+			for _, procs := range []int{1, 2} {
+				for name, run := range map[string]func(){
+					"lookup": func() { l.Multiply(out, x, unit, false) },
+					"gemm":   func() { Gemm(out, x, codes, false, true, false) },
+				} {
+					b.Run(fmt.Sprintf("bits_%d/%dx%dx%d/%s/procs_%d", bits, s.rows, s.k, s.cols, name, procs), func(b *testing.B) {
+						defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 						l.SetCodes(codes)
-					}
-				})
-				b.Run("lookup", func(b *testing.B) {
-					for b.Loop() {
-						l.Multiply(out, x, []float32{0.5}, false)
-					}
-					report(b, 2*s.rows*s.cols*s.k)
-				})
-				b.Run("gemm", func(b *testing.B) {
-					for b.Loop() {
-						Gemm(out, x, codes, false, true, false)
-					}
-					report(b, 2*s.rows*s.cols*s.k)
-				})
-			})
+						for b.Loop() {
+							run()
+						}
+						report(b, 2*s.rows*s.cols*s.k)
+					})
+				}
+			}
 		}
 	}
 }

@@ -35,7 +35,7 @@ const (
 )
 
 // lookupLeast is the number of columns that pay for a row's tables.
-const lookupLeast = 64
+const lookupLeast = 96
 
 // lookupKernel is how a variant does a Lookup.
 type lookupKernel struct {
