@@ -3525,6 +3525,10 @@ TEXT ·intRow2AVX512(SB), NOSPLIT, $0-160
 	// Two panels at a time have a sum for each field, and share the inputs.
 	IMUL3Q $0x00000100, DX, CX
 
+	// Large ones come from memory, which is slower in two places.
+	CMPQ CX, $0x00004000
+	JGT  panel
+
 pair:
 	CMPQ   AX, $0x40
 	JLT    panel

@@ -124,7 +124,7 @@ func TestIntLayer(t *testing.T) {
 					}
 				}
 			}
-			for _, c := range []intCase{{97, 256, 131, bits, 7}, {193, 64, 192, bits, 8}, {5, 1040, 37, bits, 9}, {2, 2048, 64, bits, 10}, {1, 67, 129, bits, 12}, {3, 256, 192, bits, 13}, {13, 4096, 33, bits, 11}} {
+			for _, c := range []intCase{{97, 256, 131, bits, 7}, {193, 64, 192, bits, 8}, {5, 1040, 37, bits, 9}, {2, 2048, 64, bits, 10}, {1, 67, 129, bits, 12}, {1, 4096, 64, bits, 14}, {3, 256, 192, bits, 13}, {13, 4096, 33, bits, 11}} {
 				c.check(t)
 			}
 		}
