@@ -3499,7 +3499,7 @@ round:
 	RET
 
 // func intRow2AVX512(outs int, rounds int, x []int8, w []uint8, start int, scale float32, factors []float32, factorStep int, bias []float32, y []float32)
-// Requires: AVX, AVX512F, AVX512VNNI, CMOV, SSE
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+, SSE
 TEXT ·intRow2AVX512(SB), NOSPLIT, $0-160
 	MOVQ         outs+0(FP), AX
 	MOVQ         rounds+8(FP), DX
@@ -3762,56 +3762,62 @@ round:
 	VPANDD       Z5, Z23, Z22
 	VPDPBUSD     Z24, Z22, Z21
 	ADDQ         $0x20, CX
-	ADDQ         $0x00000100, SI
-	DECQ         R11
-	JNE          round
-	VPADDD       Z14, Z6, Z6
-	VPADDD       Z16, Z8, Z8
-	VPSRAD       $0x02, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPADDD       Z18, Z10, Z10
-	VPSRAD       $0x04, Z10, Z10
-	VPADDD       Z10, Z6, Z6
-	VPADDD       Z20, Z12, Z12
-	VPSRAD       $0x06, Z12, Z12
-	VPADDD       Z12, Z6, Z6
-	VPADDD       Z0, Z6, Z6
-	VPADDD       Z15, Z7, Z7
-	VPADDD       Z17, Z9, Z9
-	VPSRAD       $0x02, Z9, Z9
-	VPADDD       Z9, Z7, Z7
-	VPADDD       Z19, Z11, Z11
-	VPSRAD       $0x04, Z11, Z11
-	VPADDD       Z11, Z7, Z7
-	VPADDD       Z21, Z13, Z13
-	VPSRAD       $0x06, Z13, Z13
-	VPADDD       Z13, Z7, Z7
-	VPADDD       Z0, Z7, Z7
-	MOVQ         AX, CX
-	MOVQ         $0x00000020, R11
-	CMPQ         CX, R11
-	CMOVQGT      R11, CX
-	MOVQ         $-1, R11
-	SHLQ         CL, R11
-	NOTQ         R11
-	KMOVW        R11, K1
-	SHRQ         $0x10, R11
-	KMOVW        R11, K2
-	VMULPS       (DI), Z1, Z22
-	VCVTDQ2PS    Z6, Z6
-	VMULPS       Z22, Z6, Z6
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, K1, (R10)
-	VMULPS       64(DI), Z1, Z22
-	VCVTDQ2PS    Z7, Z7
-	VMULPS       Z22, Z7, Z7
-	VADDPS       64(R9), Z7, Z7
-	VMOVUPS      Z7, K2, 64(R10)
-	ADDQ         R8, DI
-	ADDQ         $0x00000080, R9
-	ADDQ         $0x00000080, R10
-	SUBQ         $0x20, AX
-	JGT          panel
+
+	// These are the large panels: what comes 8 KiB later is asked for.
+	PREFETCHT0 8192(SI)
+	PREFETCHT0 8256(SI)
+	PREFETCHT0 8320(SI)
+	PREFETCHT0 8384(SI)
+	ADDQ       $0x00000100, SI
+	DECQ       R11
+	JNE        round
+	VPADDD     Z14, Z6, Z6
+	VPADDD     Z16, Z8, Z8
+	VPSRAD     $0x02, Z8, Z8
+	VPADDD     Z8, Z6, Z6
+	VPADDD     Z18, Z10, Z10
+	VPSRAD     $0x04, Z10, Z10
+	VPADDD     Z10, Z6, Z6
+	VPADDD     Z20, Z12, Z12
+	VPSRAD     $0x06, Z12, Z12
+	VPADDD     Z12, Z6, Z6
+	VPADDD     Z0, Z6, Z6
+	VPADDD     Z15, Z7, Z7
+	VPADDD     Z17, Z9, Z9
+	VPSRAD     $0x02, Z9, Z9
+	VPADDD     Z9, Z7, Z7
+	VPADDD     Z19, Z11, Z11
+	VPSRAD     $0x04, Z11, Z11
+	VPADDD     Z11, Z7, Z7
+	VPADDD     Z21, Z13, Z13
+	VPSRAD     $0x06, Z13, Z13
+	VPADDD     Z13, Z7, Z7
+	VPADDD     Z0, Z7, Z7
+	MOVQ       AX, CX
+	MOVQ       $0x00000020, R11
+	CMPQ       CX, R11
+	CMOVQGT    R11, CX
+	MOVQ       $-1, R11
+	SHLQ       CL, R11
+	NOTQ       R11
+	KMOVW      R11, K1
+	SHRQ       $0x10, R11
+	KMOVW      R11, K2
+	VMULPS     (DI), Z1, Z22
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z22, Z6, Z6
+	VADDPS     (R9), Z6, Z6
+	VMOVUPS    Z6, K1, (R10)
+	VMULPS     64(DI), Z1, Z22
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z22, Z7, Z7
+	VADDPS     64(R9), Z7, Z7
+	VMOVUPS    Z7, K2, 64(R10)
+	ADDQ       R8, DI
+	ADDQ       $0x00000080, R9
+	ADDQ       $0x00000080, R10
+	SUBQ       $0x20, AX
+	JGT        panel
 	VZEROUPPER
 	RET
 

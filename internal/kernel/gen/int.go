@@ -412,6 +412,12 @@ func intRowAVX512(width int) {
 		}
 	}
 	ADDQ(Imm(32), x)
+	if len(all) == 4 {
+		Comment("These are the large panels: what comes 8 KiB later is asked for.")
+		for at := 0; at < blocks*blockSize; at += 64 {
+			PREFETCHT0(Mem{Base: w, Disp: 8<<10 + at})
+		}
+	}
 	ADDQ(U32(uint32(blocks*blockSize)), w)
 	DECQ(n)
 	JNE(LabelRef("round"))
