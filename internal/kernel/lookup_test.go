@@ -128,6 +128,7 @@ func TestLookup_shapes(t *testing.T) {
 // FuzzLookup holds every variant against the portable code.
 func FuzzLookup(f *testing.F) {
 	f.Add(uint8(7), uint16(131), uint16(67), true, true, uint64(1))
+	f.Add(uint8(5), uint16(0), uint16(67), false, false, uint64(2))
 	f.Fuzz(func(t *testing.T, rows uint8, k, cols uint16, each, add bool, seed uint64) {
 		c := lookupCase{int(rows % 40), int(k % 700), 1 + int(cols%300), 1 + int(seed%2), each, add, seed}
 		eachVariant(t, func(t *testing.T) { c.check(t) })
