@@ -2,7 +2,7 @@
 # Prints the README's tables: every mode with seeds 0 to 4 by the default recipe, beside
 # plain baselines: on the digits' given split, on a made-up recording of which two
 # persons are held out, and, where DIR holds them as NAME_TRAIN.ts and NAME_TEST.ts, on
-# four sets of the UEA/UCR archive. About twenty minutes on two cores.
+# four sets of the UEA/UCR archive. About five minutes on two cores.
 #
 #   bash scripts/table.sh [DIR]
 set -euo pipefail
