@@ -6,7 +6,7 @@
 # the accuracy stands the difference to the default on the same splits, with its 95%
 # interval. docs/recipes.md keeps the result.
 #
-#   bash scripts/recipes.sh DIR                  # every row: about twenty minutes on two cores
+#   bash scripts/recipes.sh DIR                  # every row: under ten minutes on two cores
 #   bash scripts/recipes.sh DIR --pooling last   # the default and one of your own
 set -euo pipefail
 DIR=$(cd "${1:?name the folder of the .ts files}" && pwd)
