@@ -24,7 +24,8 @@
 // Most kernels have several implementations, and [Variant] names the ones in use:
 // generic (portable Go, which is their meaning, and all there is with the build tag
 // purego), avx2 or avx512, the best that the CPU has, and on arm64 neon, which has the float32
-// products. A forward kernel has the same bits in each. The environment's QAT_KERNEL asks for another, for tests
+// products. On amd64, generic leaves the products that need not be exact to gonum. A forward
+// kernel has the same bits in each. The environment's QAT_KERNEL asks for another, for tests
 // and reports; a name that this build or CPU does not have changes nothing. The
 // assembly is written by the program in gen.
 //

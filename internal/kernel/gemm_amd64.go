@@ -2,10 +2,35 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"golang.org/x/sys/cpu"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+)
 
 //go:generate go -C gen run . -set gemm -out ../gen_gemm_amd64.s -stubs ../gen_gemm_amd64.go -pkg kernel
 //go:generate go -C gen run . -set lookup -out ../gen_lookup_amd64.s -stubs ../gen_lookup_amd64.go -pkg kernel
+
+// gemmPortable is for a CPU without AVX2: gonum's assembly, of SSE, makes the chains of
+// portable Go three times as fast. Of products of this size it starts no goroutines.
+var gemmPortable = gemmKernel{tile: gonumTile, high: 64, wide: 192, grain: 1 << 18}
+
+// gonumTile is gemmTile.
+func gonumTile(rows, cols, k int, a []float32, aRow, aStep int, b []float32, bStep int, c []float32, cRow int, add bool) {
+	x, trans := blas32.General{Rows: rows, Cols: k, Stride: aRow, Data: a}, blas.NoTrans
+	if rows == 1 {
+		x.Stride = max(aRow, k) // it may be a column's, 1
+	}
+	if aStep != 1 {
+		x, trans = blas32.General{Rows: k, Cols: rows, Stride: aStep, Data: a}, blas.Trans
+	}
+	beta := float32(0)
+	if add {
+		beta = 1
+	}
+	y := blas32.General{Rows: k, Cols: cols, Stride: bStep, Data: b}
+	blas32.Gemm(trans, blas.NoTrans, 1, x, y, beta, blas32.General{Rows: rows, Cols: cols, Stride: cRow, Data: c})
+}
 
 func fastVariants() (v []variant) {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {

@@ -2,6 +2,8 @@
 
 package kernel
 
+var gemmPortable = gemmGeneric
+
 // fastVariants has NEON, which every such CPU has, for the products of float32; Go's
 // assembler lacks the instructions for the rest.
 func fastVariants() []variant {

@@ -2,4 +2,6 @@
 
 package kernel
 
+var gemmPortable = gemmGeneric
+
 func fastVariants() []variant { return nil }

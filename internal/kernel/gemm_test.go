@@ -301,3 +301,21 @@ func TestGemm_allocations(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(10, func() { Gemm(c, a, b, false, false, false) }))
 	})
 }
+
+// Operands of one row or column, whose stride is 1, in every layout.
+func TestGemm_lines(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		for _, s := range [][3]int{{1, 1, 7}, {1, 5, 7}, {5, 1, 7}, {5, 7, 1}, {1, 1, 1}, {1, 97, 131}, {97, 1, 131}} {
+			for bits := range 4 {
+				c := gemmCase{rows: s[0], cols: s[1], k: s[2], transA: bits&1 != 0, transB: bits&2 != 0}
+				a, b := c.dense()
+				got := Dense(guarded(t, c.rows*c.cols), c.rows, c.cols)
+				Gemm(got, a, b, c.transA, c.transB, false)
+				sum, magnitude := product(a, b, c.transA, c.transB, c.rows, c.cols, c.k)
+				for i, v := range got.Data {
+					require.InDelta(t, sum[i], v, gemmBound(c.k, magnitude[i]), "%v: element %d", c, i)
+				}
+			}
+		}
+	})
+}

@@ -15,7 +15,7 @@ type variant struct {
 }
 
 // variants are those that this build has and this CPU can run, the best last.
-var variants = append([]variant{{name: "generic", gemm: gemmGeneric, chain: gemmGeneric, lookup: lookupGeneric, ints: &intGeneric}}, fastVariants()...)
+var variants = append([]variant{{name: "generic", gemm: gemmPortable, chain: gemmGeneric, lookup: lookupGeneric, ints: &intGeneric}}, fastVariants()...)
 
 // chosen is the variant in use. The environment's QAT_KERNEL (generic, avx2,
 // avx512, neon) names another than the best; a name that cannot be had changes nothing.
