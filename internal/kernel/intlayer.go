@@ -125,6 +125,9 @@ func (r IntRows) QuantizeRows(first int, x []float32, n, in int) int {
 	var bits [together]uint32
 	need("rows", len(x), n*in)
 	stride := IntStride(in)
+	need("rows' codes", len(r.Codes), (first+n)*stride)
+	need("rows' scales", len(r.Scales), first+n)
+	need("rows' sums", len(r.Sums), first+n)
 	for lo := 0; lo < n; lo += together {
 		hi := min(lo+together, n)
 		for i := lo; i < hi; i++ {
@@ -216,6 +219,8 @@ func (l *IntLayer) ForwardRow(y []float32, x *IntRows) {
 	}
 	need("int8 layer's output", len(y), l.out)
 	need("int8 layer's input", len(x.Codes), IntStride(l.in))
+	need("int8 layer's input scales", len(x.Scales), 1)
+	need("int8 layer's input sums", len(x.Sums), 1)
 	row(l, y, x.Codes, x.Sums[0], x.Scales[0])
 }
 

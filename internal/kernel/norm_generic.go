@@ -41,9 +41,13 @@ func (n Norm) Forward(y, mean, rstd, x, gain, bias []float32) {
 func (n Norm) Rows(y, mean, rstd, x, gain, bias []float32) {
 	cols := len(gain)
 	rows, i := len(x)/max(cols, 1), 0
+	need("norm output", len(y), rows*cols)
+	need("norm bias", len(bias), cols)
+	if mean != nil {
+		need("norm means", len(mean), rows)
+		need("norm deviations", len(rstd), rows)
+	}
 	if f := chosen.vector.normPair; f != nil && cols > 0 && whole(cols) == cols && !n.Floor {
-		need("norm output", len(y), rows*cols)
-		need("norm bias", len(bias), cols)
 		for ; i+2 <= rows; i += 2 {
 			stats := f(gain, bias, y[i*cols:(i+2)*cols], x[i*cols:(i+2)*cols], n.Eps)
 			if mean != nil {

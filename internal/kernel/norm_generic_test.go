@@ -287,3 +287,10 @@ func TestNormRows(t *testing.T) {
 		}
 	})
 }
+
+func TestNormRows_short(t *testing.T) {
+	x, gain := make([]float32, 3*16), make([]float32, 16)
+	panicsWith(t, "output", 47, 48, func() { Norm{}.Rows(x[:47], nil, nil, x, gain, gain) })
+	panicsWith(t, "means", 2, 3, func() { Norm{}.Rows(x, gain[:2], gain, x, gain, gain) })
+	panicsWith(t, "deviations", 2, 3, func() { Norm{}.Rows(x, gain, gain[:2], x, gain, gain) })
+}

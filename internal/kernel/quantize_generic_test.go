@@ -177,5 +177,6 @@ func TestQuantizeRows(t *testing.T) {
 			}
 		}
 	})
+	panicsWith(t, "codes", 2*32, 3*32, func() { NewIntRows(2, 4).QuantizeRows(1, make([]float32, 8), 2, 4) })
 	panicsWith(t, "rows", 7, 8, func() { NewIntRows(2, 4).QuantizeRows(0, make([]float32, 7), 2, 4) })
 }
